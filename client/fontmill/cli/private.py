@@ -1,0 +1,176 @@
+"""A daemon of our own for one `fontmill run`: started, watched, ended, and nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Self
+
+from fontmill.endpoint import MAX_SOCKET_PATH, Endpoint
+from fontmill.errors import ExitStatus, FontmillError
+from fontmill.wire import CONTROL_SOCKET, EVENTS_SOCKET
+
+PREFIX = "fontmill-run-"
+LOG = "daemon.log"
+POLL = 0.01
+START_LIMIT = 60.0
+END_LIMIT = 60.0
+STALE_AFTER = 60.0
+SLUGS = {
+    ExitStatus.USAGE: "invalid-argument", ExitStatus.DENIED: "denied", ExitStatus.BUSY: "busy",
+    ExitStatus.INCOMPATIBLE: "version-mismatch",
+}
+
+
+class PrivateDaemon:
+    """A child `fontmilld` that ends when we do, even when we are killed: it drains when its stdin closes.
+
+    Used as a context; leaving it ends the daemon and removes its folder.
+    """
+
+    def __init__(self, roots: Sequence[str], workers: int | None, tick: Callable[[], None]) -> None:
+        self._tick = tick
+        self._folder, self._lock = _folder()
+        self.socket = os.path.join(self._folder, CONTROL_SOCKET)
+        try:
+            self._process = self._spawn(command(self.socket, os.path.join(self._folder, "state"), roots, workers))
+        except BaseException:
+            self._remove()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._end()
+        finally:
+            self._remove()
+
+    def _spawn(self, words: Sequence[str]) -> subprocess.Popen[bytes]:
+        with open(os.path.join(self._folder, LOG), "wb") as log:
+            return subprocess.Popen(
+                words, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, pass_fds=(self._lock,),
+            )
+
+    def ready(self) -> None:
+        """Return once it listens. Raises the reason when it ends instead."""
+        endpoint, deadline = Endpoint(self.socket), time.monotonic() + START_LIMIT
+        while time.monotonic() < deadline:
+            self.check()
+            self._tick()
+            try:
+                endpoint.probe()
+            except FontmillError:
+                time.sleep(POLL)
+            else:
+                return
+        raise FontmillError("timed-out", f"The private daemon did not listen within {START_LIMIT:g} s.")
+
+    def check(self) -> None:
+        """Raise the reason if it has ended."""
+        status = self._process.poll()
+        if status is None:
+            return
+        said = self.last_words()
+        if status in SLUGS and said.startswith("fontmilld: "):
+            raise FontmillError(SLUGS[ExitStatus(status)], said.removeprefix("fontmilld: "), action=" ")
+        ended = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        told = f" after: {said}" if said else ""
+        action = "Run the same command again to continue; FONTMILL_DEBUG=1 shows the daemon's log."
+        raise FontmillError("internal", f"The private daemon {ended}{told}.", action=action)
+
+    def last_words(self) -> str:
+        """The last line it wrote; all of it goes to stderr with FONTMILL_DEBUG=1."""
+        with open(os.path.join(self._folder, LOG), errors="replace") as log:
+            text = log.read()
+        if os.environ.get("FONTMILL_DEBUG"):
+            sys.stderr.write(text)
+        return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+    def finish(self) -> None:
+        """Wait a while for it to end by itself, as after `shutdown`."""
+        self._close_stdin()
+        deadline = time.monotonic() + END_LIMIT
+        while self._process.poll() is None and time.monotonic() < deadline:
+            self._tick()
+            time.sleep(POLL)
+
+    def kill(self) -> None:
+        """End it and its workers at once; at most the batches in flight are done again later."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _end(self) -> None:
+        try:
+            self.finish()
+        finally:
+            if self._process.poll() is None:
+                self.kill()
+
+    def _close_stdin(self) -> None:
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+
+    def _remove(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        os.close(self._lock)
+
+
+def command(socket: str, state: str, roots: Sequence[str], workers: int | None) -> list[str]:
+    """The command line of a private daemon. Raises `not-running` when fontmilld is not installed."""
+    if importlib.util.find_spec("fontmilld") is None:
+        action = "Install the whole package: pip install fontmill."
+        raise FontmillError("not-running", "The daemon (fontmilld) is not installed in this Python.", action=action)
+    words = [sys.executable, "-m", "fontmilld", "--private", "--socket", socket, "--state-dir", state]
+    if workers is not None:
+        words += ["--workers", str(workers)]
+    return [*words, "--allow-root", *roots]
+
+
+def _folder() -> tuple[str, int]:
+    """A new private folder, short enough for a socket, and a lock on it that we and the daemon hold."""
+    for base in _bases():
+        _sweep(base)
+        folder = tempfile.mkdtemp(prefix=PREFIX, dir=base)
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return folder, lock
+    raise FontmillError("path-unwritable", "There is no folder for the private daemon's socket.", action="Set TMPDIR to one.")
+
+
+def _bases() -> Iterator[str]:
+    needed = len(f"/{PREFIX}12345678/{EVENTS_SOCKET}".encode())
+    for base in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"):  # noqa: S108  mkdtemp makes it ours
+        if base.startswith("/") and len(os.fsencode(base)) + needed <= MAX_SOCKET_PATH and os.access(base, os.W_OK | os.X_OK):
+            yield base
+
+
+def _sweep(base: str) -> None:
+    """Remove the folders of runs that were killed: old ones of ours on which nobody holds the lock."""
+    with os.scandir(base) as entries:
+        mine = [
+            entry.path for entry in entries
+            if entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False)
+            and entry.stat(follow_symlinks=False).st_uid == os.getuid()
+            and time.time() - entry.stat(follow_symlinks=False).st_mtime > STALE_AFTER
+        ]
+    for path in mine:
+        with contextlib.suppress(OSError):
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(lock)

@@ -1,0 +1,81 @@
+"""Commands on whole projects: detect, adopt, verify, repair, retry-failed, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fontmill.cli.arguments import Invocation
+from fontmill.cli.simple import lines
+from fontmill.cli.text import clean, count, outcome, status_lines, table
+from fontmill.errors import ExitStatus
+
+LONG = 600.0
+SHOWN_DAMAGE = 50
+
+
+def detect(call: Invocation) -> int:
+    """The sessions on disk at a path."""
+    answer = _asked(call)
+    rows = [
+        (found.get("session_id", ""), "complete" if found.get("completed") else "incomplete",
+         f"{count(found.get('exported_samples', 0))}/{count(found.get('total_samples', 0))}",
+         "known" if found.get("known") else "", found.get("project_path", ""))
+        for found in answer.get("sessions") or () if isinstance(found, Mapping)
+    ]
+    call.output.result(answer, table(("SESSION", "STATE", "PAIRS", "DAEMON", "PROJECT"), rows) if rows else ["no sessions found"])
+    return ExitStatus.OK
+
+
+def adopt(call: Invocation) -> int:
+    """Take up a project from elsewhere."""
+    answer = _asked(call)
+    call.output.result(answer, status_lines(answer["status"]))
+    return ExitStatus.OK
+
+
+def verify(call: Invocation) -> int:
+    """Name every damaged file; exit status 1 when there is one."""
+    answer = _asked(call)
+    damaged = [found for found in answer.get("damaged") or () if isinstance(found, Mapping)]
+    told = [f"{clean(found.get('kind', '')):<20}{clean(found.get('file', ''))}" for found in damaged[:SHOWN_DAMAGE]]
+    if len(damaged) > SHOWN_DAMAGE:
+        told.append(f"and {count(len(damaged) - SHOWN_DAMAGE)} more (--json names them all)")
+    verdict = "everything is as the labels say" if answer.get("ok") else f"{count(len(damaged))} damaged"
+    call.output.result(answer, [*told, f"{count(answer.get('checked', 0))} files checked: {verdict}"])
+    return ExitStatus.OK if answer.get("ok") else ExitStatus.FAILED
+
+
+def repair(call: Invocation) -> int:
+    """Make anew what is damaged, and wait for it."""
+    answer = _asked(call)
+    if not answer.get("session_id"):
+        call.output.result(answer, ["nothing to repair"])
+        return ExitStatus.OK
+    return _awaited(call, answer)
+
+
+def retry_failed(call: Invocation) -> int:
+    """Try failed samples again, and wait for it."""
+    return _awaited(call, _asked(call))
+
+
+def delete(call: Invocation) -> int:
+    """Remove a session and its files."""
+    answer = _asked(call)
+    call.output.result(answer, lines(answer))
+    return ExitStatus.OK
+
+
+def _asked(call: Invocation) -> dict[str, Any]:
+    """The verb's answer; these verbs read whole projects, so they get more time than others."""
+    return call.client().call(call.command, call.verb_args(), timeout=call.timeout or LONG)
+
+
+def _awaited(call: Invocation, answer: Mapping[str, Any]) -> int:
+    if call.options.no_wait:
+        call.output.result(dict(answer), lines({key: answer[key] for key in answer if key != "status"}))
+        return ExitStatus.OK
+    final = call.client().wait(answer["session_id"], timeout=call.timeout)
+    call.output.result({**answer, "status": final}, status_lines(final))
+    return outcome(final)

@@ -1,0 +1,219 @@
+"""`fontmill run`: the whole job in the foreground, on a private daemon."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from types import FrameType
+from typing import Any, Self
+
+from fontmill.cli.arguments import Invocation, start_args
+from fontmill.cli.live import view
+from fontmill.cli.private import PrivateDaemon
+from fontmill.cli.start import place, tell_refused
+from fontmill.cli.text import SELF_HEALING, clean, count, outcome, rate, whole, why
+from fontmill.client import Client
+from fontmill.errors import ExitStatus, FontmillError, invalid
+
+Map = Mapping[str, Any]
+START_SLICE = 60.0
+REFRESHING = frozenset({"session-resumed", "font-completed", "font-failed", "worker-died", "gap"})
+TURNS = frozenset({"session-completed", "session-failed", "session-paused"})
+
+
+class Interrupted(Exception):
+    """SIGINT or SIGTERM came, and nobody has dealt with it yet."""
+
+
+class Signals:
+    """Counts SIGINT and SIGTERM instead of ending at once."""
+
+    def __init__(self) -> None:
+        self._count = self._borne = 0
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self._count += 1
+
+    def check(self) -> None:
+        """Raise `Interrupted` if a signal came that was not borne."""
+        if self._count > self._borne:
+            raise Interrupted
+
+    def bear(self) -> None:
+        """Deal with what has come; the next signal interrupts again."""
+        self._borne = self._count
+
+
+def run(call: Invocation) -> int:
+    """Start or continue the project on a private daemon, show it, and end the daemon whatever happens."""
+    args, workers = start_args(call.options)
+    _require_parent(args["output_path"])
+    roots = [args["output_path"], *args["fallback_paths"]]
+    with Signals() as signals:
+        try:
+            with PrivateDaemon(roots, workers, signals.check) as daemon:
+                daemon.ready()
+                client = call.client(daemon.socket, lambda: _check(signals, daemon))
+                return Job(call, client, daemon, signals, args).run()
+        except Interrupted:
+            return _abandoned(call)
+
+
+def _require_parent(output: str) -> None:
+    parent = os.path.dirname(output)
+    if not os.path.exists(output) and not os.path.isdir(parent):
+        raise invalid("output_path", f"the folder {parent} does not exist.")
+
+
+def _check(signals: Signals, daemon: PrivateDaemon) -> None:
+    signals.check()
+    daemon.check()
+
+
+def _abandoned(call: Invocation) -> int:
+    call.output.say("interrupted; run the same command to continue")
+    return ExitStatus.INTERRUPTED
+
+
+class Job:
+    """One run: start, follow, and either report or pause."""
+
+    def __init__(
+        self, call: Invocation, client: Client, daemon: PrivateDaemon, signals: Signals, args: dict[str, Any],
+    ) -> None:
+        self._call, self._client, self._daemon, self._signals, self._args = call, client, daemon, signals, args
+        self._output = call.output
+        self._session = ""
+        self._told = ""
+
+    def run(self) -> int:
+        """The exit status of the run. A second signal kills the daemon at once."""
+        try:
+            try:
+                exit_status = self._whole()
+            except Interrupted:
+                self._signals.bear()
+                exit_status = self._pause() if self._session else _abandoned(self._call)
+        except Interrupted:
+            self._signals.bear()
+            self._daemon.kill()
+            return _abandoned(self._call)
+        self._leave()
+        return exit_status
+
+    def _whole(self) -> int:
+        began = time.monotonic()
+        answer = self._start()
+        self._session = str(answer["session_id"])
+        tell_refused(self._output, answer)
+        status: Map = self._client.status(self._session)
+        before = whole(status, "exported_samples")
+        if status.get("status") == "completed":
+            self._output.note(f"{clean(self._args['project_name'])} was complete already")
+        elif answer.get("resumed"):
+            self._output.note(f"continuing {clean(self._args['project_name'])} at {_at(status)}")
+        if status.get("status") == "paused" and not _heals(status):
+            status = self._client.resume(self._session)
+        status = self._follow(status)
+        return self._report(status, answer, before, time.monotonic() - began)
+
+    def _start(self) -> Map:
+        key = os.urandom(16).hex()
+        while True:
+            try:
+                return self._client.call_start(self._args, self._call.timeout or START_SLICE, key)
+            except FontmillError as error:  # many fonts take long to inspect; the key makes asking again harmless
+                if error.slug != "timed-out" or self._call.timeout:
+                    raise
+
+    def _follow(self, status: Map) -> Map:
+        shown = view(self._output, bool(self._call.options.progress))
+        try:
+            events = self._client.subscribe(self._session)
+            status = self._client.status(self._session)
+            shown.update(status)
+            while not self._over(status):
+                status = self._next(next(events), status)
+                shown.update(status)
+            return self._client.wait(self._session)
+        finally:
+            shown.close()
+
+    def _next(self, event: Map, status: Map) -> Map:
+        if event["kind"] == "progress" and "status" in event["d"]:
+            return dict(event["d"])
+        if event["kind"] in TURNS or event["kind"] in REFRESHING:
+            return self._client.status(self._session)
+        return status
+
+    def _over(self, status: Map) -> bool:
+        if status.get("status") != "paused":
+            self._told = ""
+            return status.get("status") != "active"
+        if not _heals(status):
+            return True
+        if self._told != why(status):
+            self._told = why(status)
+            self._output.note(f"{self._told}; goes on by itself, Ctrl-C stops")
+        return False
+
+    def _report(self, status: Map, answer: Map, before: int, seconds: float) -> int:
+        made = whole(status, "exported_samples") - before
+        lines = [
+            f"{clean(status.get('status', ''))}: {_at(status)}, {count(whole(status, 'failed_samples'))} failed, "
+            f"{count(whole(status, 'skipped_samples'))} skipped" + (f" ({why(status)})" if why(status) else ""),
+            f"dataset: {place(self._args, answer)}",
+        ]
+        if made > 0:
+            lines.append(f"{count(made)} pairs in {seconds:.1f} s, {rate(made / seconds)}")
+        if status.get("contact_sheet"):
+            lines.append(f"contact sheet: {clean(status['contact_sheet'])}")
+        self._output.result(status, lines)
+        return outcome(status)
+
+    def _pause(self) -> int:
+        try:
+            status: Map = self._client.pause(self._session)
+        except FontmillError as error:
+            if error.slug != "wrong-state":
+                raise
+            status = self._client.status(self._session)
+        if not status.get("quiescent", True):
+            status = self._client.wait(self._session)
+        if status.get("status") == "completed":
+            return self._report(status, status, whole(status, "exported_samples"), 0.0)
+        self._output.say(f"paused at {_at(status)}; run the same command to continue")
+        if self._output.as_json:
+            self._output.emit(status)
+        return ExitStatus.INTERRUPTED
+
+    def _leave(self) -> None:
+        self._client.tick = self._signals.check  # from here on the daemon may end
+        try:
+            self._client.shutdown()
+            self._daemon.finish()
+        except Interrupted:
+            self._signals.bear()
+            self._daemon.kill()
+        except FontmillError as error:
+            if error.slug != "not-running":
+                raise
+
+
+def _heals(status: Map) -> bool:
+    reasons = {str(reason) for reason in status.get("pause_reasons") or ()}
+    return bool(reasons) and reasons <= SELF_HEALING
+
+
+def _at(status: Map) -> str:
+    return f"{count(whole(status, 'exported_samples'))} of {count(whole(status, 'total_samples'))} pairs"

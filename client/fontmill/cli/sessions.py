@@ -1,0 +1,103 @@
+"""Commands about sessions: pause, status, list, fonts, wait, shutdown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fontmill.cli.arguments import Invocation
+from fontmill.cli.simple import lines
+from fontmill.cli.text import clean, count, outcome, sessions_table, status_line, status_lines, table, whole
+from fontmill.errors import ExitStatus, FontmillError
+
+PATIENCE = 60.0
+POLL = 0.02
+
+
+def pause(call: Invocation) -> int:
+    """Pause, and unless told otherwise wait until no picture is being written any more."""
+    session = call.verb_args()["session"]
+    client, limit = call.client(), call.timeout or PATIENCE
+    status = client.pause(session)
+    if not call.options.no_wait and not status.get("quiescent", True):
+        try:
+            status = client.wait(status.get("session_id", session), timeout=limit)
+        except FontmillError as error:
+            if error.slug != "timed-out":
+                raise
+            raise FontmillError("timed-out", f"Paused, but pictures were still being written after {limit:g} s.") from error
+    call.output.result(status, status_lines(status))
+    return ExitStatus.OK
+
+
+def status(call: Invocation) -> int:
+    """One session, or the daemon and all its sessions."""
+    args = call.verb_args()
+    answer = call.client().call("status", args)
+    if "session" in args:
+        call.output.result(answer, status_lines(answer))
+    else:
+        daemon = answer.get("daemon")
+        about = lines(daemon) if isinstance(daemon, Mapping) else []
+        call.output.result(answer, [*about, "", *_sessions(answer.get("sessions") or ())])
+    return ExitStatus.OK
+
+
+def listing(call: Invocation) -> int:
+    """The sessions the daemon knows."""
+    answer = call.client().list()
+    call.output.result(answer, _sessions(answer.get("sessions") or ()))
+    return ExitStatus.OK
+
+
+def _sessions(sessions: Iterable[Mapping[str, Any]]) -> list[str]:
+    rows = list(sessions)
+    return sessions_table(rows) if rows else ["no sessions"]
+
+
+def fonts(call: Invocation) -> int:
+    """Every face of the session and every refused file."""
+    session = call.verb_args()["session"]
+    answer = call.client().fonts(session)
+    entries = [entry for entry in answer.get("fonts") or () if isinstance(entry, Mapping)]
+    rows = [
+        (entry.get("font_id", ""), entry.get("status", ""), _progress(entry), entry.get("source", ""), entry.get("reason", ""))
+        for entry in entries
+    ]
+    shown = {"session_id": answer.get("session_id", session), **answer}
+    call.output.result(shown, table(("FONT", "STATUS", "PAIRS", "SOURCE", "REASON"), rows))
+    return ExitStatus.OK
+
+
+def _progress(entry: Mapping[str, Any]) -> str:
+    return f"{count(whole(entry, 'done_samples'))}/{count(whole(entry, 'total_samples'))}"
+
+
+def wait(call: Invocation) -> int:
+    """Wait for the session's end or pause; the exit status tells how it went."""
+    args = call.verb_args()
+    final = call.client().wait(args["session"], timeout=call.timeout)
+    call.output.result(final, [clean(status_line(final))])
+    return outcome(final)
+
+
+def shutdown(call: Invocation) -> int:
+    """End the daemon, and unless told otherwise wait until it is gone."""
+    client, limit = call.client(), call.timeout or PATIENCE
+    answer = client.shutdown()
+    if not call.options.no_wait:
+        _until_gone(client.endpoint, limit)
+    call.output.result(answer or {}, ["the daemon ends" if call.options.no_wait else "the daemon has ended"])
+    return ExitStatus.OK
+
+
+def _until_gone(endpoint: Any, limit: float) -> None:
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        try:
+            endpoint.probe()
+        except FontmillError:
+            return
+        time.sleep(POLL)
+    raise FontmillError("timed-out", f"The daemon had not ended after {limit:g} s.")

@@ -1,0 +1,39 @@
+"""`fontmill start`: hand a session to the daemon that is running."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fontmill.cli.arguments import Invocation, start_args
+from fontmill.cli.output import Output
+from fontmill.cli.text import clean, project
+from fontmill.errors import ExitStatus
+
+
+def run(call: Invocation) -> int:
+    """Start a session, or take up the one that the project holds; return once it is recorded."""
+    args, _workers = start_args(call.options)
+    answer = call.client().call_start(args, call.timeout)
+    tell_refused(call.output, answer)
+    call.output.result(answer, _lines(args, answer))
+    return ExitStatus.OK
+
+
+def tell_refused(output: Output, answer: Mapping[str, Any]) -> None:
+    """Remark on every font that was refused, with its reason."""
+    refused = answer.get("refused_fonts")
+    for font in refused if isinstance(refused, list) else ():
+        if isinstance(font, Mapping):
+            output.note(f"refused: {clean(font.get('source', ''))}: {clean(font.get('reason', ''))}")
+
+
+def place(args: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+    """The folder of the dataset."""
+    return project({**args, **answer})
+
+
+def _lines(args: Mapping[str, Any], answer: Mapping[str, Any]) -> list[str]:
+    session = clean(answer.get("session_id", ""))
+    verb = "resumed" if answer.get("resumed") else "started"
+    return [f"{verb} {session} in {place(args, answer)}", f"follow it: fontmill watch {session}"]

@@ -1,0 +1,121 @@
+"""The one table of commands: `fontmill.verbs.VERBS` where a command is a verb, and what the command line adds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from fontmill.verbs import VERBS, Arg
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option. No `flag` makes it positional; no `metavar` makes it bare; `many` takes several values."""
+
+    dest: str
+    help: str
+    flag: str = ""
+    metavar: str = ""
+    many: bool = False
+    optional: bool = True
+    negatable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command. `handler` is `module:function` in this package, imported only when it is called."""
+
+    name: str
+    help: str
+    options: tuple[Option, ...]
+    handler: str
+    notes: str = ""
+
+
+METAVARS = {"int": "N", "float": "X", "path": "DIR", "paths": "PATH"}
+GLOBALS = (
+    Option("socket", "Control socket of the daemon (default: FONTMILL_SOCKET, else your own daemon's, else the system's).",
+           "--socket", "PATH"),
+    Option("timeout", "Longest wait for an answer, in seconds (default: 10; `start` 600; `wait` no limit).",
+           "--timeout", "SECONDS"),
+    Option("json", "Print JSON, errors too.", "--json"),
+)
+HELP = Option("help", "Show this help.", "--help")
+VERSION = Option("version", "Show the version.", "--version")
+
+
+def _option(arg: Arg) -> Option:
+    text = arg.help.replace("; absolute on the wire", "")
+    if arg.choices:
+        text += f" One of {', '.join(arg.choices)}."
+    if arg.default not in (None, ()) and arg.kind != "bool":
+        text += f" (default: {arg.default})"
+    if arg.kind == "bool":
+        return Option(arg.name, text, arg.flag or "", negatable=arg.name != "force")
+    metavar = "DIR" if arg.name == "fallback_paths" else METAVARS.get(arg.kind, arg.name.upper())
+    if arg.choices or arg.name == "project_name":
+        metavar = "NAME"
+    return Option(arg.name, text, arg.flag or "", metavar, arg.kind in ("paths", "strs"), not arg.required)
+
+
+def verb_options(name: str) -> tuple[Option, ...]:
+    """The options a verb's arguments make on the command line."""
+    return tuple(_option(arg) for arg in VERBS[name].args if arg.flag is not None)
+
+
+RECIPE = Option("recipe", "Read options from a TOML file whose keys are the argument names in docs/protocol.md; "
+                "options given here win. Paths in it start from its folder.", "--recipe", "FILE")
+WORKERS = Option("workers", "Render processes (default: one per core).", "--workers", "N")
+PROGRESS = Option("progress", "Tell progress line by line, also when there is no terminal.", "--progress")
+NO_WAIT = Option("no_wait", "Return at once.", "--no-wait")
+ALL = Option("all", "Resume every session that can be resumed.", "--all")
+EVENT_OPTIONS = (
+    Option("since", "Only events after this sequence number.", "--since", "N"),
+    Option("boot", "Boot id the number belongs to (default: that of the running daemon).", "--boot", "ID"),
+    Option("follow", "Go on with new events as they come.", "--follow"),
+)
+START_OPTIONS = (*(replace(option, optional=True) for option in verb_options("start")), RECIPE)
+RUN_NOTES = (
+    "Needs no service: starts a private daemon and stops it. Ctrl-C pauses cleanly (a second one kills at once); "
+    "the same command again continues. A session that waits for disk space or memory goes on by itself."
+)
+EXIT_NOTES = (
+    "Exit status: 0 ok, 1 failed, 2 usage, 3 not running, 4 denied, 5 busy or timed out, 6 incompatible version, "
+    "7 incomplete (paused, or some samples failed or were skipped), 130 interrupted."
+)
+
+
+def _verb(name: str, *extra: Option, handler: str = "simple:run", notes: str = "", help: str = "") -> Command:  # noqa: A002
+    return Command(name, help or VERBS[name].help, (*verb_options(name), *extra), handler, notes)
+
+
+def _any_session(command: Command) -> Command:
+    return replace(command, options=tuple(replace(option, optional=True) for option in command.options))
+
+
+_ROWS = (
+    Command("run", "Export a dataset here and now, and wait for it.", (*START_OPTIONS, WORKERS, PROGRESS), "run:run", RUN_NOTES),
+    Command("start", VERBS["start"].help, START_OPTIONS, "start:run", "Returns as soon as the session is recorded."),
+    _verb("pause", NO_WAIT, handler="sessions:pause", notes="Waits until no picture is being written any more."),
+    _any_session(_verb("resume", ALL, handler="resume:run", notes="With no session: shows what can be resumed, and asks.")),
+    _verb("status", handler="sessions:status"),
+    _verb("list", handler="sessions:listing"),
+    _verb("fonts", handler="sessions:fonts"),
+    Command("watch", "Show sessions live; on a pipe, one line an event.", verb_options("status"), "watch:run",
+            "With a session: ends when it completes or fails."),
+    _verb("wait", handler="sessions:wait", help="Wait until the session completes, fails or pauses.",
+          notes="Exit status 0: completed with every pair; 7: paused, or some are missing; 1: failed."),
+    _verb("cancel"),
+    _verb("complete"),
+    _verb("detect", handler="projects:detect"),
+    _verb("adopt", handler="projects:adopt"),
+    _verb("verify", handler="projects:verify", notes="Exit status 1 when something is damaged."),
+    _verb("repair", NO_WAIT, handler="projects:repair", notes="Waits until the project is whole again."),
+    _verb("retry-failed", NO_WAIT, handler="projects:retry_failed", notes="Waits until the samples have been tried."),
+    _verb("delete", handler="projects:delete"),
+    _verb("events", *EVENT_OPTIONS, handler="watch:events"),
+    _verb("shutdown", NO_WAIT, handler="sessions:shutdown"),
+    _verb("ping"),
+    _verb("hello"),
+)
+COMMANDS: Mapping[str, Command] = {command.name: command for command in _ROWS}

@@ -1,0 +1,89 @@
+"""`fontmill watch` and `fontmill events`: what happens, as it happens."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from fontmill.cli.arguments import Invocation, number
+from fontmill.cli.live import Bars
+from fontmill.cli.text import clean, outcome, status_line
+from fontmill.errors import ExitStatus
+from fontmill.verbs import validate
+
+Map = Mapping[str, Any]
+ENDS = frozenset({"session-completed", "session-failed"})
+SHOWN_VALUES = (str, int, float, bool)
+
+
+def run(call: Invocation) -> int:
+    """Show one session until it ends, or all of them until interrupted."""
+    session, client = call.session(), call.client()
+    stream = client.subscribe(session)
+    answer = client.status(session)
+    sessions = [answer] if session else [s for s in answer.get("sessions") or () if s.get("status") in ("active", "paused")]
+    bars = Bars() if call.output.live and sys.stdout.isatty() else None
+    try:
+        if bars:
+            for status in sessions:
+                bars.update(status)
+        if session and answer.get("status") in ("completed", "failed"):
+            call.output.result(answer, [status_line(answer)])
+            return outcome(answer)
+        for event in stream:
+            shown = _shown(call, bars, event)
+            if session and event["kind"] in ENDS:
+                return outcome(shown or client.status(session))
+    finally:
+        if bars:
+            bars.close()
+    return ExitStatus.OK
+
+
+def _shown(call: Invocation, bars: Bars | None, event: Map) -> Map | None:
+    if bars is None:
+        call.output.result(event, [event_line(event)])
+        return None
+    if event["kind"] == "progress":
+        bars.update(event["d"])
+    elif event["session"] and event["kind"].startswith("session-"):
+        status = call.client().status(event["session"])
+        bars.update(status)
+        return status
+    return None
+
+
+def event_line(event: Map) -> str:
+    """An event in one line."""
+    data = event["d"]
+    told = status_line(data) if event["kind"] == "progress" else " ".join(
+        f"{clean(key)}={clean(value)}" for key, value in data.items() if isinstance(value, SHOWN_VALUES)
+    )
+    return f"{clean(_when(event))}  {clean((event['session'] or '-')[:12])}  {clean(event['kind'])}  {told}".rstrip()
+
+
+def _when(event: Map) -> str:
+    told = event.get("t")
+    return time.strftime("%H:%M:%S", time.localtime(told)) if isinstance(told, (int, float)) else str(told or "-")
+
+
+def events(call: Invocation) -> int:
+    """What the replay ring holds, and with `--follow` what comes after it."""
+    session, client = call.session(), call.client()
+    since = int(validate("events", {"since": number(call.options.since or 0, "since")})["since"])
+    boot = call.options.boot or (client.ping().get("boot", "") if since else "")
+    answer = client.events(str(boot), since, session)
+    shown = answer.get("events") or ()
+    if call.output.as_json and not call.options.follow:
+        call.output.emit(answer)
+        return ExitStatus.OK
+    if not answer.get("complete", True):
+        call.output.note("fontmill: older events are gone.")
+    for event in shown:
+        call.output.result(event, [event_line(event)])
+    if call.options.follow:
+        for event in client.subscribe(session, since=(str(answer["boot"]), int(answer["seq"]))):
+            call.output.result(event, [event_line(event)])
+    return ExitStatus.OK

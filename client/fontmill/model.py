@@ -1,0 +1,312 @@
+"""The frozen values that cross the wire or the disk. Counters `*_images` count files, `*_samples` count pairs.
+
+Times are ISO 8601 UTC strings where they are stored, seconds (float) where they are measured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Self
+
+SessionStatus = Literal["active", "paused", "completed", "failed"]
+FontStatus = Literal["pending", "processing", "completed", "failed", "skipped"]
+IMAGES_PER_SAMPLE = 2
+SCHEMA_VERSION = 1
+
+
+class Record:
+    """Base of the frozen records: to and from maps of JSON types. Unknown keys are ignored on reading."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """A map of JSON types, nested records included."""
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild from `to_dict`'s map. Raises TypeError when a required key is missing."""
+        known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        return cls(**{k: _shaped(cls, k, v) for k, v in data.items() if k in known})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.to_dict()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _shaped(cls: type[Any], key: str, value: Any) -> Any:
+    nested: Mapping[str, type[Record]] = getattr(cls, "NESTED", {})
+    kind = nested.get(key)
+    if kind is not None and isinstance(value, (list, tuple)):
+        return tuple(kind.from_dict(item) for item in value)
+    if kind is not None and isinstance(value, Mapping):
+        return kind.from_dict(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class ExportConfig(Record):
+    """What is drawn (`IDENTITY` fields: a change draws other pixels) and how it is kept safe."""
+
+    num_samples: int = 100
+    image_width: int = 256
+    image_height: int = 64
+    seed: int = 0
+    style_variations: bool = False
+    enable_special_effects: bool = False
+    preset: str = "document-camera-v1"
+    color: str = "gray"
+    text: str = "words"
+    durability: str = "batch"
+    fallback_paths: tuple[str, ...] = ()
+
+    OPERATIONAL: ClassVar[frozenset[str]] = frozenset({"durability", "fallback_paths"})
+
+    def identity(self) -> dict[str, Any]:
+        """The part that decides the bytes of the tree (I2)."""
+        return {k: v for k, v in self.to_dict().items() if k not in self.OPERATIONAL}
+
+
+@dataclass(frozen=True, slots=True)
+class FontInfo(Record):
+    """One face of one file, accepted or refused. `source` is the path the daemon read it from."""
+
+    font_id: str
+    source: str
+    sha256: str = ""
+    face_index: int = 0
+    total_samples: int = 0
+    status: str = "pending"
+    reason: str = ""
+    slug: str = ""
+    family: str = ""
+    style: str = ""
+    record: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the face passed its probe and is rendered."""
+        return self.slug == ""
+
+
+@dataclass(frozen=True, slots=True)
+class FontProgress(Record):
+    """The original design's FontProgress; `last_image_index` is the largest finished index."""
+
+    font_name: str
+    status: FontStatus
+    total_samples: int
+    done_samples: int
+    failed_samples: int
+    skipped_samples: int
+    total_images: int
+    completed_images: int
+    failed_images: int
+    last_image_index: int
+    start_time: str | None
+    completion_time: str | None
+    processing_rate: float
+    estimated_time_remaining: float | None
+    error_count: int
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OverallProgress(Record):
+    """A session's progress; I4 holds: total = exported + failed + skipped when complete."""
+
+    total_samples: int
+    exported_samples: int
+    failed_samples: int
+    skipped_samples: int
+    total_images: int
+    exported_images: int
+    failed_images: int
+    processing_rate: float
+    estimated_time_remaining: float | None
+    fonts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessingStats(Record):
+    """Counts and bytes of one session since this daemon took it up."""
+
+    batches: int
+    samples: int
+    bytes_written: int
+    render_seconds: float
+    write_seconds: float
+    retries: int
+    worker_deaths: int
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceMetrics(Record):
+    """Where a session's time goes, as shares of worker seconds, and the rate in pairs per second."""
+
+    samples_per_second: float
+    samples_per_cpu_second: float
+    bytes_per_second: float
+    stages: dict[str, float]
+    bottleneck: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Record):
+    """Samples of a session that lie in another tree: index ranges by font. `path` is that project's."""
+
+    path: str
+    fonts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSession(Record):
+    """A project being exported: what `session.json` holds and `createSession` returns."""
+
+    NESTED: ClassVar[Mapping[str, type[Record]]] = {"config": ExportConfig, "fonts": FontInfo, "parts": Part}
+
+    session_id: str
+    project_name: str
+    output_path: str
+    created_at: str
+    config: ExportConfig
+    fonts: tuple[FontInfo, ...]
+    fingerprint: dict[str, str]
+    schema_version: int = SCHEMA_VERSION
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def total_samples(self) -> int:
+        """Requested pairs, refused fonts included (they count as skipped)."""
+        return sum(font.total_samples for font in self.fonts)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultError(Record):
+    """Why an export of one picture failed."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult(Record):
+    """What `exportImage` tells of one file. `export_time` in seconds, `file_size` in bytes."""
+
+    NESTED: ClassVar[Mapping[str, type[Record]]] = {"error": ResultError}
+
+    success: bool
+    export_time: float
+    file_path: str | None = None
+    file_size: int | None = None
+    error: ResultError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchExportResult(Record):
+    """What `exportBatch` tells: one result a file, in the order given."""
+
+    NESTED: ClassVar[Mapping[str, type[Record]]] = {"results": ExportResult}
+
+    results: tuple[ExportResult, ...]
+    exported_images: int
+    failed_images: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary(Record):
+    """`summary.json`, written last. Counts obey I4; `failures` maps a reason to its number of samples."""
+
+    session_id: str
+    project_name: str
+    status: str
+    created_at: str
+    completed_at: str
+    total_samples: int
+    exported_samples: int
+    failed_samples: int
+    skipped_samples: int
+    total_images: int
+    exported_images: int
+    failed_images: int
+    fonts: tuple[dict[str, Any], ...]
+    failures: dict[str, int]
+    config: dict[str, Any]
+    fingerprint: dict[str, str]
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class PathValidation(Record):
+    """Whether an output path may be used: beneath an allowed root, a folder, writable."""
+
+    path: str
+    ok: bool
+    slug: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceCheck(Record):
+    """Room on the output's file system, in bytes and inodes, beside what the session will need."""
+
+    ok: bool
+    required_bytes: int
+    available_bytes: int
+    required_inodes: int
+    available_inodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectStructure(Record):
+    """The folders `createProjectStructure` made or found."""
+
+    project_path: str
+    fonts_path: str
+    logs_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingFileMap(Record):
+    """What `scanExistingFiles` found: per font the sizes of its images by file name, and what is not ours."""
+
+    images: dict[str, dict[str, int]]
+    foreign: tuple[str, ...]
+    litter: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Damage(Record):
+    """One file that is not as it must be; `file` is relative to the project."""
+
+    file: str
+    kind: str
+    font_id: str = ""
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationResult(Record):
+    """What verification found. `checked` counts files looked at."""
+
+    NESTED: ClassVar[Mapping[str, type[Record]]] = {"damaged": Damage}
+
+    ok: bool
+    checked: int
+    damaged: tuple[Damage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFailureRecord(Record):
+    """Samples of one font that were given up for one reason, as inclusive index ranges."""
+
+    slug: str
+    reason: str
+    ranges: tuple[Any, ...]

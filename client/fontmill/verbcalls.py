@@ -1,0 +1,146 @@
+"""The verbs as methods, for whichever client drives them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from fontmill import plans, stream, wire
+from fontmill.endpoint import Endpoint
+from fontmill.plans import Peer, Plan
+
+TIMEOUT = 10.0
+START_TIMEOUT = 600.0
+WAIT_SLICE = 30.0
+PATIENCE = 15.0
+R = TypeVar("R")
+Path = str | os.PathLike[str]
+Map = dict[str, Any]
+Joined = tuple[stream.Tracker, str | None]
+
+
+class Verbs(Generic[R]):
+    """What both clients are made of: the verbs as plans, and the endpoint they go to.
+
+    A verb returns a map (`Client`) or an awaitable of one (`AsyncClient`). It raises `FontmillError` with the
+    daemon's slug, `not-running`, or `timed-out`.
+    """
+
+    def __init__(self, socket: Path | None, timeout: float) -> None:
+        self.endpoint = Endpoint(socket)
+        self.timeout = timeout
+        self._peer = Peer(self.endpoint.probe, self.endpoint.identity)
+
+    def _request(self, plan: Plan[Map]) -> R:
+        """Drive a plan to its end."""
+        raise NotImplementedError
+
+    def call(
+        self, op: str, args: Mapping[str, Any] | None = None, *, timeout: float | None = None, key: str | None = None,
+    ) -> R:
+        """The result of any verb. `key` makes the call idempotent: a repeated key gets the first answer again."""
+        return self._request(self._call_plan(op, args or {}, timeout, key))
+
+    def hello(self) -> R:
+        """What this daemon is and can do; raises `version-mismatch` when no protocol version is shared."""
+        return self.call("hello", {"min": wire.PROTOCOL_MIN, "max": wire.PROTOCOL_VERSION})
+
+    def ping(self) -> R:
+        """The daemon's boot id and uptime, at once."""
+        return self.call("ping", {})
+
+    def start(
+        self, output_path: Path, project_name: str, fonts: Sequence[Path], *,
+        timeout: float | None = None, key: str | None = None, **options: Any,
+    ) -> R:
+        """Start a session or take up the one this project holds. Options are named as in docs/protocol.md.
+
+        Safe to interrupt and repeat: the request carries an idempotency key and is sent again if its answer is lost.
+        """
+        args = {"output_path": output_path, "project_name": project_name, "fonts": fonts, **options}
+        return self.call_start(args, timeout, key)
+
+    def call_start(self, args: Mapping[str, Any], timeout: float | None = None, key: str | None = None) -> R:
+        """`start` with its arguments in one map."""
+        return self._request(self._start_plan(args, timeout, key))
+
+    def pause(self, session: Path) -> R:
+        """Stop dispatching. The status tells by `quiescent` whether a picture is still being written."""
+        return self.call("pause", {"session": session})
+
+    def resume(self, session: Path) -> R:
+        """Lift the reasons `user`, `crashloop` and `fault`; the status after that."""
+        return self.call("resume", {"session": session})
+
+    def status(self, session: Path | None = None) -> R:
+        """The status object of a session, or `{daemon, sessions}`."""
+        return self.call("status", {"session": session})
+
+    def list(self) -> R:
+        """`{sessions}`, a status object each."""
+        return self.call("list", {})
+
+    def fonts(self, session: Path) -> R:
+        """`{fonts}`, an entry for every face and every refused file."""
+        return self.call("fonts", {"session": session})
+
+    def cancel(self, session: Path) -> R:
+        """Stop the session for good; what is made stays."""
+        return self.call("cancel", {"session": session})
+
+    def complete(self, session: Path) -> R:
+        """Finish a paused session as it stands; its summary."""
+        return self.call("complete", {"session": session})
+
+    def events(self, boot: str = "", since: int = 0, session: Path | None = None) -> R:
+        """`{boot, seq, complete, events}`: the events after a mark that the replay ring still holds."""
+        return self.call("events", {"boot": boot, "since": since, "session": session})
+
+    def shutdown(self) -> R:
+        """Have the daemon finish the batches in flight, checkpoint, and end."""
+        return self.call("shutdown", {})
+
+    def wait(
+        self, session: Path, *, quiescent: bool = True, timeout: float | None = None, patience: float = PATIENCE,
+    ) -> R:
+        """The status once the session completes, fails or pauses. Bears a daemon's absence for `patience` seconds.
+
+        Raises `timed-out` after `timeout` seconds; None waits for ever.
+        """
+        return self._request(self._wait_plan(session, quiescent, timeout, patience))
+
+    def _call_plan(self, op: str, args: Mapping[str, Any], timeout: float | None, key: str | None) -> Plan[Any]:
+        sent = {name: _plain(value) for name, value in args.items() if value is not None}
+        reply = yield from plans.call(self._peer, op, sent, self.timeout if timeout is None else timeout, key)
+        return reply.result
+
+    def _start_plan(self, args: Mapping[str, Any], timeout: float | None, key: str | None) -> Plan[Map]:
+        result: Map = yield from self._call_plan(
+            "start", args, START_TIMEOUT if timeout is None else timeout, key or os.urandom(16).hex(),
+        )
+        return result
+
+    def _wait_plan(self, session: Path, quiescent: bool, timeout: float | None, patience: float) -> Plan[Map]:
+        args = {"session": _plain(session), "quiescent": quiescent}
+        return plans.wait(self._peer, args, timeout, WAIT_SLICE, patience)
+
+    def _join_plan(
+        self, session: Path | None, since: tuple[str, int] | None,
+    ) -> Plan[Joined]:
+        tracker = stream.Tracker(*(since or ()))
+        yield from stream.join(self._peer, tracker, self.timeout)
+        if session is None:
+            return tracker, None
+        status = yield from self._call_plan("status", {"session": session}, None, None)
+        return tracker, str(status["session_id"])
+
+    def _follow_plan(self, joined: Joined, patience: float) -> Plan[None]:
+        return stream.follow(self._peer, joined[0], joined[1], self.timeout, patience)
+
+
+def _plain(value: Any) -> Any:
+    """Paths as text, also inside lists."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

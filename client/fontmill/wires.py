@@ -1,0 +1,99 @@
+"""The ZeroMQ sockets behind a client, and those one plan holds. Nothing here waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import zmq
+
+from fontmill.endpoint import Endpoint, Identity
+from fontmill.plans import Connect, Receive, Send
+
+EVENTS_BACKLOG = 20_000
+
+
+class Sockets:
+    """Opens sockets to one daemon, and keeps idle control sockets for the next call.
+
+    A call has a control socket to itself while it runs, so calls of many threads or tasks never mix.
+    """
+
+    def __init__(self, endpoint: Endpoint, context: zmq.Context[Any]) -> None:
+        self._endpoint, self._context = endpoint, context
+        self.idle: list[tuple[Identity, Any]] = []
+
+    def dealer(self) -> Any:
+        """A new control socket."""
+        return self._opened(zmq.DEALER, self._endpoint.control)
+
+    def subscriber(self) -> Any:
+        """A new events socket, subscribed to everything."""
+        socket = self._opened(zmq.SUB, self._endpoint.events)
+        socket.subscribe(b"")
+        return socket
+
+    def _opened(self, kind: int, path: str) -> Any:
+        socket = self._context.socket(kind)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.RECONNECT_IVL, 20)
+        socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
+        socket.setsockopt(zmq.RCVHWM, EVENTS_BACKLOG)
+        socket.connect(f"ipc://{path}")
+        return socket
+
+    def close(self) -> None:
+        """Close every socket at once; unanswered requests are forgotten."""
+        while self.idle:
+            self.idle.pop()[1].close(0)
+        self._context.destroy(linger=0)
+
+
+class Wires:
+    """The sockets one plan holds: a control socket taken from the idle ones, and an events socket."""
+
+    def __init__(self, owner: Sockets) -> None:
+        self._owner = owner
+        self._identity: Identity | None = None
+        self._control: Any = None
+        self._events: Any = None
+
+    def connect(self, effect: Connect) -> bool:
+        """Hold a control socket to that daemon; whether a new one had to be opened."""
+        if self._control is not None and self._identity == effect.identity:
+            return False
+        self._drop_control()
+        self._identity = effect.identity
+        idle = self._owner.idle
+        while idle:
+            identity, socket = idle.pop()
+            if identity == effect.identity:
+                self._control = socket
+                return False
+            socket.close(0)
+        self._control = self._owner.dealer()
+        return True
+
+    def subscribe(self) -> None:
+        """Hold an events socket."""
+        self._events = self._owner.subscriber()
+
+    def of(self, effect: Receive | Send) -> Any:
+        """The socket an effect is about."""
+        return self._events if isinstance(effect, Receive) and effect.events else self._control
+
+    def release(self) -> None:
+        """Keep the control socket for the next call."""
+        if self._control is not None and self._identity is not None:
+            self._owner.idle.append((self._identity, self._control))
+            self._control = None
+
+    def close(self) -> None:
+        """Close what is held."""
+        self._drop_control()
+        if self._events is not None:
+            self._events.close(0)
+
+    def _drop_control(self) -> None:
+        if self._control is not None:
+            self._control.close(0)
+            self._control = None

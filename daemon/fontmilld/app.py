@@ -1,0 +1,248 @@
+"""Builds the daemon from its parts, in the only safe order, and runs it: forkserver, state, loop, sockets, pool."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from fontmill.errors import FontmillError
+from fontmill.model import ExportSession, Part
+from fontmilld import systemd
+from fontmilld.control.access import AccessPolicy
+from fontmilld.control.handlers import VerbHandlers
+from fontmilld.control.server import ControlServer, unexpected
+from fontmilld.core.lifecycle import Reason
+from fontmilld.diskwork import DiskWork
+from fontmilld.intake import StartRequest
+from fontmilld.loop import Loop
+from fontmilld.manager import Opening, PersistentExportManager
+from fontmilld.monitor import SpaceWatch
+from fontmilld.opening import Mend, TreeOpener
+from fontmilld.pool.pool import HangLimits, Pool
+from fontmilld.pool.probe import probe_main
+from fontmilld.pool.prober import Prober
+from fontmilld.pool.process import Launcher, LocalChild
+from fontmilld.pool.vitals import Vitals, make_array
+from fontmilld.pool.worker import worker_main
+from fontmilld.projects import ProjectOperations
+from fontmilld.session import ManagedSession
+from fontmilld.settings import DaemonSettings
+from fontmilld.store import writer as reports
+from fontmilld.store.preflight import discover_fonts, validate_output_path
+from fontmilld.store.state import SessionStateManager
+from fontmilld.store.writer import SessionWriter
+
+log = logging.getLogger(__name__)
+DRAIN_SECONDS = 25.0
+DRAIN_POLL_SECONDS = 0.05
+LOCK_BEAT_SECONDS = 10.0
+MAX_PROBERS = 4
+
+
+class Daemon:
+    """One life of fontmilld. It is the ports that manager and handlers speak to."""
+
+    def __init__(self, settings: DaemonSettings, launcher: Launcher) -> None:
+        self.settings = settings
+        self.workers = settings.workers
+        self.boot = uuid.uuid4().hex
+        self._born = time.monotonic()
+        self._launcher = launcher
+        self._array = make_array(launcher.context, settings.workers)
+        self._state = SessionStateManager(settings.state_dir)
+        self._opener = TreeOpener(settings.allow_root, self._state, self.boot)
+        self._loop = Loop()
+        policy = AccessPolicy(
+            os.getuid(), frozenset(settings.admin_uids), frozenset(settings.operator_uids),
+            frozenset(settings.operator_gids), frozenset(settings.viewer_uids), frozenset(settings.viewer_gids),
+        )
+        self._server = ControlServer(self._loop, settings.socket, policy, self.boot, time.time)
+        self._writers: list[SessionWriter] = []
+        self._watches: list[tuple[ManagedSession, SpaceWatch]] = []
+        self._prober = Prober(min(MAX_PROBERS, settings.workers), self._spawn_probe, self._loop, settings.probe_seconds)
+        self.manager = PersistentExportManager(self, self._prober)
+        self._pool = Pool(settings.workers, self._spawn_worker, self._pulse, self._loop, HangLimits(settings.hang_seconds),
+                          stack_file=self.stack_file)
+        self._projects = ProjectOperations(self.manager, DiskWork(self._opener, self._in_thread))
+        self._draining_since: float | None = None
+
+    def run(self) -> None:
+        """Serve until told to shut down."""
+        self._loop.on_signals((signal.SIGTERM, signal.SIGINT), lambda _: self.shut_down())
+        self._pool.start(self.manager)
+        self._loop.after_turn(self._pool.feed)
+        for known in self._state.sessions():
+            if known.status in ("active", "paused"):
+                self.manager.restore(known)
+        self._server.serve(VerbHandlers(self.manager, self._projects, self))
+        if self.settings.private:
+            threading.Thread(target=self._end_with_stdin, name="stdin", daemon=True).start()
+        self._loop.call_later(LOCK_BEAT_SECONDS, self._beat_locks)
+        systemd.notify_ready(self._loop.call_later)
+        self.publish("daemon-started", None, self.describe())
+        log.info("fontmilld serves with %d workers (pid %d)", self.workers, os.getpid())
+        self._loop.run()
+        self._close()
+
+    # Facts -------------------------------------------------------------------------------------------
+
+    def describe(self) -> dict[str, Any]:
+        """What `status` tells about the daemon."""
+        return {
+            "pid": os.getpid(), "boot": self.boot, "uptime": round(time.monotonic() - self._born, 3),
+            "workers": self.workers, "workers_ready": self._pool.alive, "worker_pids": self._pool.pids,
+            "dropped_replies": self._server.dropped, "private": self.settings.private,
+        }
+
+    # Ports of the manager ----------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._loop.now()
+
+    def utc(self) -> str:
+        """ISO 8601 UTC."""
+        return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> None:
+        """Call once on the loop."""
+        self._loop.call_later(delay, callback)
+
+    def publish(self, kind: str, session: str | None, data: Mapping[str, Any]) -> None:
+        """Send an event."""
+        self._server.events.publish(kind, session, data)
+
+    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str) -> None:
+        """Keep a status in the index; from any thread."""
+        self._state.save_status(session_id, status, reasons, detail)
+
+    def find_fonts(self, paths: tuple[str, ...], done: Callable[[list[str] | FontmillError], None]) -> None:
+        """See Ports."""
+        self._in_thread("find fonts", lambda: discover_fonts(paths), done)
+
+    def check_output(self, request: StartRequest, done: Callable[[str | FontmillError], None]) -> None:
+        """See Ports."""
+        self._in_thread("check output", lambda: self._checked_output(request), done)
+
+    def _checked_output(self, request: StartRequest) -> str:
+        for path in (request.output_path, *request.config.fallback_paths):
+            found = validate_output_path(path, self.settings.allow_root)
+            if not found.ok:
+                raise FontmillError(found.slug, found.reason)
+        used = self._state.find_key(request.key) if request.key else None
+        return used.session_id if used else ""
+
+    def _in_thread(self, name: str, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        def main() -> None:
+            try:
+                result = work()
+            except FontmillError as error:
+                result = error
+            except Exception:
+                result = unexpected(name)
+            self._loop.post(lambda: done(result))
+        threading.Thread(target=main, name=name, daemon=True).start()
+
+    def create(self, wanted: ExportSession, key: str | None, force: bool) -> Opening:
+        """See Ports."""
+        return lambda: self._opener.create(wanted, key, force)
+
+    def reopen(self, path: str, mend: Mend | None, sources: Mapping[str, str] | None) -> Opening:
+        """See Ports."""
+        return lambda: self._opener.reopen(path, mend, sources)
+
+    def move(self, session: ExportSession, output: str, left: Part) -> Opening:
+        """See Ports."""
+        return lambda: self._opener.move(session, output, left)
+
+    def writer(self, opening: Opening, post: Callable[[reports.Report], None], name: str) -> SessionWriter:
+        """See Ports."""
+        writer = SessionWriter(opening, lambda report: self._loop.post(lambda: post(report)), f"writer {name}")
+        self._writers = [old for old in self._writers if not old.join(0)]
+        self._writers.append(writer)
+        writer.start()
+        return writer
+
+    def watch_space(self, session: ManagedSession) -> None:
+        """See Ports."""
+        def short(is_short: bool) -> None:
+            if session.life.ended:
+                watch.stop()
+            elif is_short:
+                session.pause(Reason.DISK, "The file system of the output is nearly full.")
+            elif Reason.DISK in session.life.reasons:
+                session.lift(Reason.DISK)
+
+        watch = SpaceWatch(session.path, self._loop.post, short)
+        self._watches = [(s, w) for s, w in self._watches if not s.life.ended]
+        self._watches.append((session, watch))
+        watch.start()
+
+    def _beat_locks(self) -> None:
+        for session, _ in self._watches:
+            session.beat_lock()
+        self._loop.call_later(LOCK_BEAT_SECONDS, self._beat_locks)
+
+    # Processes ---------------------------------------------------------------------------------------
+
+    def _spawn_worker(self, slot: int) -> LocalChild:
+        return self._launcher.launch(worker_main, self._array, slot, stack_file=self.stack_file(slot))
+
+    def stack_file(self, slot: int) -> str:
+        """Where a hung worker's stack is found."""
+        return f"{self.settings.state_dir}/worker-{slot}.stack"
+
+    def _spawn_probe(self) -> LocalChild:
+        return self._launcher.launch(probe_main, self.settings.probe_memory_mib << 20)
+
+    def _pulse(self, slot: int) -> Any:
+        return Vitals(self._array, slot).read()
+
+    # The end -----------------------------------------------------------------------------------------
+
+    def _end_with_stdin(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while sys.stdin.buffer.read(4096):
+                pass
+        self._loop.post(self.shut_down)
+
+    def shut_down(self) -> None:
+        """Drain, checkpoint and leave; a second call leaves at once."""
+        if self._draining_since is not None:
+            self._loop.stop()
+            return
+        self._draining_since = self._loop.now()
+        systemd.notify("STOPPING=1")
+        self.publish("daemon-stopping", None, {})
+        self.manager.drain()
+        self._drain()
+
+    def _drain(self) -> None:
+        assert self._draining_since is not None
+        if self.manager.drained or self._loop.now() - self._draining_since > DRAIN_SECONDS:
+            self._loop.stop()
+        else:
+            self._loop.call_later(DRAIN_POLL_SECONDS, self._drain)
+
+    def _close(self) -> None:
+        self._pool.stop()
+        self._prober.stop()
+        for session in self.manager.sessions():
+            session.drain()
+        for writer in self._writers:
+            writer.join(5.0)
+        for session in self.manager.sessions():
+            session.let_go()
+        self._server.close()
+        self._pool.kill()
+        self._state.close()
+        self._loop.close()

@@ -1,0 +1,80 @@
+"""The command `fontmilld`. Light to import: children import this module as their main module."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from fontmill.errors import ExitStatus, FontmillError
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.exit(ExitStatus.USAGE, f"fontmilld: {message} Run `fontmilld --help`.\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="fontmilld", description="The fontmill render service.", allow_abbrev=False)
+    parser.add_argument("--config", metavar="FILE", help="TOML file of settings; the options here override it")
+    parser.add_argument("--socket", metavar="PATH", help="control socket; events.sock lies beside it")
+    parser.add_argument("--state-dir", metavar="DIR", help="the daemon's own state: the index of sessions")
+    parser.add_argument("--workers", type=int, metavar="N", help="render processes (default: one a core)")
+    parser.add_argument("--allow-root", nargs="+", action="extend", metavar="DIR", help="folders beneath which output may be made (default: your home)")
+    parser.add_argument("--private", action="store_true", default=None, help="end when standard input ends; used by `fontmill run`")
+    parser.add_argument("--check", action="store_true", help="check the settings and leave")
+    parser.add_argument("--print-config", action="store_true", help="print the settings in force and leave")
+    parser.add_argument("--version", action="store_true", help="print the version and leave")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the daemon; returns its exit status."""
+    words = _parser().parse_args(argv)
+    try:
+        return _run(words)
+    except FontmillError as error:
+        print(f"fontmilld: {error}", file=sys.stderr)
+        return error.exit_status
+
+
+def _run(words: argparse.Namespace) -> int:
+    # Imported here because forkserver children import this module: they must not load ZeroMQ.
+    from fontmilld import settings as settings_module  # noqa: PLC0415
+
+    names = ("socket", "state_dir", "workers", "allow_root", "private")
+    settings = settings_module.load({name: getattr(words, name) for name in names}, words.config)
+    problem = settings_module.missing_root(settings)
+    if problem is not None:
+        raise problem
+    if words.version:
+        from fontmill import __version__  # noqa: PLC0415
+
+        print(f"fontmilld {__version__}")
+        return ExitStatus.OK
+    if words.print_config or words.check:
+        if words.print_config:
+            print("\n".join(f"{name} = {_toml(value)}" for name, value in asdict(settings).items()))
+        return ExitStatus.OK
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    from fontmilld.pool.process import Launcher  # noqa: PLC0415
+
+    launcher = Launcher()  # before any thread or socket exists
+    from fontmilld.app import Daemon  # noqa: PLC0415
+
+    Daemon(settings, launcher).run()
+    return ExitStatus.OK
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

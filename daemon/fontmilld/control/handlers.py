@@ -1,0 +1,131 @@
+"""What each verb does: a flat table from the verb's name to a function. No attribute look-up from the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from fontmill import __version__, wire
+from fontmill.errors import FontmillError
+from fontmilld.control.server import Call
+from fontmilld.intake import StartRequest
+from fontmilld.manager import PersistentExportManager
+from fontmilld.projects import ProjectOperations
+
+
+class DaemonFacts(Protocol):
+    """What the daemon tells about itself."""
+
+    boot: str
+
+    def describe(self) -> dict[str, Any]:
+        """`{pid, boot, uptime, workers, ...}`."""
+
+    def shut_down(self) -> None:
+        """Drain, checkpoint and leave."""
+
+
+Handler = Callable[[dict[str, Any], Call], None]
+
+
+class VerbHandlers:
+    """Answers calls. Arguments arrive validated; an answer may come after `call` has returned."""
+
+    def __init__(self, manager: PersistentExportManager, projects: ProjectOperations, facts: DaemonFacts) -> None:
+        self._manager = manager
+        self._projects = projects
+        self._facts = facts
+        self._table: Mapping[str, Handler] = {
+            "hello": self._hello, "ping": self._ping, "start": self._start, "pause": self._pause,
+            "resume": self._resume, "status": self._status, "list": self._list, "wait": self._wait,
+            "fonts": self._fonts, "cancel": self._cancel, "complete": self._complete, "events": self._events,
+            "shutdown": self._shutdown, "detect": self._detect, "adopt": self._adopt, "verify": self._verify,
+            "repair": self._repair, "retry-failed": self._retry_failed, "delete": self._delete,
+        }
+
+    def call(self, op: str, args: dict[str, Any], call: Call) -> None:
+        """Answer `op`, now or later. Raises FontmillError for an answer that is an error now."""
+        self._table[op](args, call)
+
+    def _hello(self, args: dict[str, Any], call: Call) -> None:
+        if args["min"] > wire.PROTOCOL_VERSION or args["max"] < wire.PROTOCOL_MIN:
+            raise FontmillError("version-mismatch", details={"min": wire.PROTOCOL_MIN, "max": wire.PROTOCOL_VERSION})
+        call.answer({
+            "version": min(args["max"], wire.PROTOCOL_VERSION), "features": list(wire.FEATURES),
+            "daemon_version": __version__, **self._facts.describe(),
+        })
+
+    def _ping(self, args: dict[str, Any], call: Call) -> None:
+        facts = self._facts.describe()
+        call.answer({"boot": facts["boot"], "uptime": facts["uptime"]})
+
+    def _start(self, args: dict[str, Any], call: Call) -> None:
+        self._manager.create_session(StartRequest.from_args(args, call.key), _answer(call))
+
+    def _pause(self, args: dict[str, Any], call: Call) -> None:
+        call.answer(self._manager.pause_session(args["session"]))
+
+    def _resume(self, args: dict[str, Any], call: Call) -> None:
+        call.answer(self._manager.resume_session(args["session"]))
+
+    def _status(self, args: dict[str, Any], call: Call) -> None:
+        if args["session"]:
+            call.answer(self._manager.get_session_progress(args["session"]))
+        else:
+            call.answer({"daemon": self._facts.describe(), "sessions": self._all()})
+
+    def _list(self, args: dict[str, Any], call: Call) -> None:
+        call.answer({"sessions": self._all()})
+
+    def _all(self) -> list[dict[str, Any]]:
+        return [session.status() for session in self._manager.sessions()]
+
+    def _wait(self, args: dict[str, Any], call: Call) -> None:
+        self._manager.wait(args["session"], args["quiescent"], _answer(call))
+
+    def _fonts(self, args: dict[str, Any], call: Call) -> None:
+        session = self._manager.find(args["session"])
+        call.answer({"session_id": session.id, "fonts": session.fonts()})
+
+    def _cancel(self, args: dict[str, Any], call: Call) -> None:
+        call.answer(self._manager.cancel_session(args["session"]))
+
+    def _complete(self, args: dict[str, Any], call: Call) -> None:
+        self._manager.complete_session(args["session"], lambda summary: call.answer(summary.to_dict()))
+
+    def _events(self, args: dict[str, Any], call: Call) -> None:
+        session = self._manager.find(args["session"]).id if args["session"] else None
+        call.answer(call.server.events.since(args["boot"], args["since"], session))
+
+    def _detect(self, args: dict[str, Any], call: Call) -> None:
+        self._projects.detect(args["path"], _answer(call))
+
+    def _adopt(self, args: dict[str, Any], call: Call) -> None:
+        self._projects.adopt(args["path"].rstrip("/"), args["fonts"], _answer(call))
+
+    def _verify(self, args: dict[str, Any], call: Call) -> None:
+        answer = _answer(call)
+        self._projects.verify(args["session"], args["level"],
+                              lambda result: answer(result if isinstance(result, FontmillError) else result.to_dict()))
+
+    def _repair(self, args: dict[str, Any], call: Call) -> None:
+        self._projects.repair(args["session"], _answer(call))
+
+    def _retry_failed(self, args: dict[str, Any], call: Call) -> None:
+        self._projects.retry_failed(args["session"], _answer(call))
+
+    def _delete(self, args: dict[str, Any], call: Call) -> None:
+        self._projects.delete(args["session"], _answer(call))
+
+    def _shutdown(self, args: dict[str, Any], call: Call) -> None:
+        call.answer({})
+        self._facts.shut_down()
+
+
+def _answer(call: Call) -> Callable[[Any], None]:
+    def done(result: Any) -> None:
+        if isinstance(result, FontmillError):
+            call.fail(result)
+        else:
+            call.answer(result)
+    return done

@@ -1,0 +1,1 @@
+"""The pure core: layout, ranges, planning, progress, lifecycle, reconcile, pacing. No clock, no I/O."""

@@ -1,0 +1,109 @@
+"""Disk work on whole projects in threads of its own: what projects.py asks for, done with the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from fontmill.errors import FontmillError
+from fontmill.model import ValidationResult
+from fontmilld.manager import Done
+from fontmilld.opening import TreeOpener
+from fontmilld.pool.fontfile import font_digest, read_font
+from fontmilld.projects import CheckPlan
+from fontmilld.store.files import LocalTree
+from fontmilld.store.litter import delete_project
+from fontmilld.store.lock import TreeLock
+from fontmilld.store.preflight import discover_fonts
+from fontmilld.store.sessions import find_sessions, load_session
+from fontmilld.store.verify import CheckResult, conclude, plan_checks
+
+
+class InThread(Protocol):
+    """Runs `work` in a thread and `done` with its result, or the error, on the loop."""
+
+    def __call__(self, name: str, work: Callable[[], Any], done: Callable[[Any], None]) -> None: ...
+
+
+class DiskWork:
+    """See projects.ProjectPorts. Every path is resolved and held against the allowed roots first (I7)."""
+
+    def __init__(self, opener: TreeOpener, in_thread: InThread) -> None:
+        self._opener = opener
+        self._in_thread = in_thread
+
+    def detect(self, path: str, done: Done) -> None:
+        """See ProjectPorts."""
+        self._in_thread("detect", lambda: self._detect(path), done)
+
+    def _detect(self, path: str) -> list[dict[str, Any]]:
+        resolved = self._opener.resolve(path)
+        return [
+            {
+                "session_id": found.session.session_id, "project_path": found.path, "completed": found.completed,
+                "total_samples": found.session.total_samples, "exported_samples": found.done_samples,
+                "failed_samples": found.failed_samples, "created_at": found.session.created_at,
+                "pause_reasons": [str(reason) for reason in _listed(found.progress.get("pause_reasons"))],
+            }
+            for found in find_sessions(resolved)
+        ]
+
+    def plan_checks(self, path: str, done: Callable[[CheckPlan | FontmillError], None]) -> None:
+        """See ProjectPorts."""
+        self._in_thread("plan checks", lambda: self._plan(path), done)
+
+    def _plan(self, path: str) -> CheckPlan:
+        resolved = self._opener.project(path)
+        tree = LocalTree(resolved)
+        try:
+            session = load_session(tree, resolved)
+            return CheckPlan(resolved, session, plan_checks(tree, session))
+        finally:
+            tree.close()
+
+    def conclude(self, plan: CheckPlan, results: list[CheckResult], level: str,
+                 done: Callable[[ValidationResult | FontmillError], None]) -> None:
+        """See ProjectPorts."""
+        def work() -> ValidationResult:
+            tree = LocalTree(plan.path)
+            try:
+                return conclude(tree, plan.session, results, "quick" if level == "quick" else "full")
+            finally:
+                tree.close()
+
+        self._in_thread("conclude", work, done)
+
+    def delete(self, path: str, session_id: str, done: Done) -> None:
+        """See ProjectPorts."""
+        self._in_thread("delete", lambda: self._delete(path, session_id), done)
+
+    def _delete(self, path: str, session_id: str) -> dict[str, Any]:
+        resolved = self._opener.project(path)
+        tree = LocalTree(resolved)
+        try:
+            lock = TreeLock(resolved, self._opener.boot)
+            try:
+                session = load_session(tree, resolved)
+                stays = delete_project(tree, session)
+            finally:
+                lock.release()
+            tree.remove_dir("")
+        finally:
+            tree.close()
+        self._opener.state.delete_session_state(session_id or session.session_id)
+        return {"session_id": session.session_id, "foreign_files": list(stays)}
+
+    def match_fonts(self, paths: tuple[str, ...], done: Callable[[dict[str, str] | FontmillError], None]) -> None:
+        """See ProjectPorts."""
+        self._in_thread("match fonts", lambda: {_digest(path): path for path in discover_fonts(paths)}, done)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _digest(path: str) -> str:
+    try:
+        return font_digest(read_font(path))
+    except FontmillError:
+        return ""

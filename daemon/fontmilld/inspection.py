@@ -1,0 +1,92 @@
+"""Verification of a project by all workers: its checks as tasks for the pool, its findings put together."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fontmill.errors import FontmillError
+from fontmill.model import ExportSession, FontInfo, ValidationResult
+from fontmilld.pool.messages import CheckDone, CheckTask, FontContext
+from fontmilld.store.verify import Check, CheckResult
+
+LEVELS = ("quick", "full", "deep")
+ATTEMPTS = 3
+TELL_SECONDS = 0.5
+
+
+def context_of(session: ExportSession, path: str, info: FontInfo) -> FontContext:
+    """All a worker needs to know about one font of a session whose project lies at `path`."""
+    return FontContext(
+        session_id=session.session_id, font_id=info.font_id, project_path=path,
+        num_samples=session.config.num_samples, source=info.source, sha256=info.sha256,
+        face_index=info.face_index, settings=session.config.identity(), record=info.record,
+    )
+
+
+@dataclass
+class Inspection:
+    """One verification under way. `conclude` gets all results, off the loop; `done` the outcome, once."""
+
+    session: ExportSession
+    path: str
+    level: str
+    checks: deque[Check]
+    conclude: Callable[[list[CheckResult]], None]
+    done: Callable[[ValidationResult | FontmillError], None]
+    tell: Callable[[dict[str, Any]], None]
+    now: Callable[[], float]
+    results: list[CheckResult] = field(default_factory=list)
+    checked: int = 0
+    _out: dict[int, Check] = field(default_factory=dict)
+    _losses: dict[Check, int] = field(default_factory=dict)
+    _told_at: float = 0.0
+    _ended: bool = False
+
+    def begin(self) -> None:
+        """A project without labels has nothing to hand out."""
+        self._conclude_if_done()
+
+    def next_task(self, serial: int) -> tuple[FontContext, CheckTask] | None:
+        """The next check, or None when all are out."""
+        if not self.checks or self._ended:
+            return None
+        check = self._out[serial] = self.checks.popleft()
+        info = next(font for font in self.session.fonts if font.font_id == check.font_id)
+        return context_of(self.session, self.path, info), CheckTask(
+            serial, self.session.session_id, check.font_id, check.start, check.end, self.level)
+
+    def task_ended(self, serial: int, answer: Any) -> None:
+        """A worker answered: a CheckDone, or a BatchFailed when it could not look."""
+        del self._out[serial]
+        if not isinstance(answer, CheckDone):
+            self._fail(FontmillError(answer.slug, answer.message, answer.details))
+            return
+        result = CheckResult.from_dict(answer.result)
+        self.results.append(result)
+        self.checked += result.checked
+        if self.now() - self._told_at > TELL_SECONDS:
+            self._told_at = self.now()
+            self.tell({"checked": self.checked, "checks_left": len(self.checks) + len(self._out)})
+        self._conclude_if_done()
+
+    def task_lost(self, serial: int) -> None:
+        """A worker died with a check: try again, a few times."""
+        check = self._out.pop(serial)
+        self._losses[check] = self._losses.get(check, 0) + 1
+        if self._losses[check] >= ATTEMPTS:
+            self._fail(FontmillError("internal", "A part of the verification ends its worker.", {"font": check.font_id}))
+        else:
+            self.checks.appendleft(check)
+
+    def _fail(self, error: FontmillError) -> None:
+        if not self._ended:
+            self._ended = True
+            self.done(error)
+
+    def _conclude_if_done(self) -> None:
+        if not self.checks and not self._out and not self._ended:
+            self._ended = True
+            self.conclude(self.results)

@@ -1,0 +1,119 @@
+"""From a start request to a session worth opening: find the font files, probe every face, name the fonts."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any, Protocol
+
+from fontmill.errors import FontmillError, invalid
+from fontmill.model import ExportConfig, ExportSession, FontInfo
+from fontmilld.core import layout
+from fontmilld.pool.messages import ProbeDone
+from fontmilld.render import naming
+
+SHOWN_REFUSALS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """A validated `start`: what is wanted, and the key that makes it safe to repeat."""
+
+    output_path: str
+    project_name: str
+    fonts: tuple[str, ...]
+    config: ExportConfig
+    key: str | None
+    force: bool
+
+    @classmethod
+    def from_args(cls, args: Mapping[str, Any], key: str | None) -> StartRequest:
+        """From the arguments of the verb. Raises `invalid-argument` for a name that is no safe folder name."""
+        if not layout.is_project_name(args["project_name"]):
+            raise invalid("project_name", "use 1 to 100 letters, digits, `.`, `_` or `-`, beginning with a letter or digit.")
+        return cls(args["output_path"], args["project_name"], tuple(args["fonts"]), ExportConfig.from_dict(args), key, args["force"])
+
+
+class Probing(Protocol):
+    """The prober (pool/prober.py)."""
+
+    @property
+    def fingerprint(self) -> Mapping[str, str]:
+        """What this machine renders with; known after the first probe."""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What this machine lacks for rendering, in sentences."""
+
+    def probe(self, source: str, settings: Mapping[str, Any], answer: Callable[[ProbeDone], None]) -> None:
+        """Inspect one file, and draw one sample of each face as `settings` ask for."""
+
+
+@dataclass
+class Intake:
+    """One request on its way. `done` is called once, with a session to open or the error to answer."""
+
+    request: StartRequest
+    probing: Probing
+    utc: Callable[[], str]
+    done: Callable[[ExportSession | FontmillError], None]
+    _found: dict[str, ProbeDone] = field(default_factory=dict)
+    _sources: list[str] = field(default_factory=list)
+
+    def files_found(self, sources: list[str] | FontmillError) -> None:
+        """The font files by path, in order; or why there are none."""
+        if isinstance(sources, FontmillError):
+            self.done(sources)
+            return
+        self._sources = list(dict.fromkeys(sources))
+        if not self._sources:
+            self.done(FontmillError("no-fonts"))
+        for source in self._sources:
+            self.probing.probe(source, self.request.config.identity(), lambda found, source=source: self._probed(source, found))  # type: ignore[misc]
+
+    def _probed(self, source: str, found: ProbeDone) -> None:
+        self._found[source] = found
+        if len(self._found) == len(self._sources):
+            self.done(self._concluded())
+
+    def _concluded(self) -> ExportSession | FontmillError:
+        if self.probing.missing:
+            return FontmillError("renderer-incomplete", " ".join(self.probing.missing))
+        request = self.request
+        fonts = tuple(name_fonts(((source, self._found[source]) for source in self._sources), request.config.num_samples))
+        misfit = next((font for font in fonts if font.slug == "invalid-argument"), None)
+        if misfit is not None:
+            return FontmillError("invalid-argument", misfit.reason)
+        if not any(font.accepted for font in fonts):
+            return _all_refused(fonts)
+        session_id = f"{naming.slug(request.project_name)[:24] or 'session'}-{secrets.token_hex(4)}"
+        return ExportSession(session_id, request.project_name, request.output_path, self.utc(), request.config, fonts,
+                             dict(self.probing.fingerprint))
+
+
+def name_fonts(probed: Iterable[tuple[str, ProbeDone]], num_samples: int) -> Iterable[FontInfo]:
+    """One FontInfo a face, in order, each with an id of its own. A face given twice is one font."""
+    taken: set[str] = set()
+    seen: set[tuple[str, int]] = set()
+    for source, found in probed:
+        for face in found.faces:
+            identity = (found.sha256, int(face["face_index"]))
+            if found.sha256 and identity in seen:
+                continue
+            seen.add(identity)
+            record = dict(face["record"])
+            wanted = str(face.get("wanted_id") or naming.slug(PurePath(source).stem))
+            font_id = naming.free_id(wanted, found.sha256 or "0" * 64, taken)
+            taken.add(font_id)
+            yield FontInfo(
+                font_id, source, found.sha256, identity[1], num_samples, "pending" if not face["slug"] else "skipped",
+                face["reason"], face["slug"], str(record.get("family", "")), str(record.get("style", "")), record,
+            )
+
+
+def _all_refused(fonts: tuple[FontInfo, ...]) -> FontmillError:
+    refused = [{"source": font.source, "slug": font.slug, "reason": font.reason} for font in fonts[:SHOWN_REFUSALS]]
+    first = f" The first: {PurePath(fonts[0].source).name}: {fonts[0].reason}" if fonts else ""
+    return FontmillError("no-usable-fonts", f"Every font was refused ({len(fonts)}).{first}", {"refused": refused})

@@ -1,0 +1,439 @@
+"""PersistentExportManager: owns the sessions, shares the pool among them fairly, answers for them.
+
+It knows ports, never sockets or paths. One thread, the loop's, calls everything here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from fontmill.errors import FontmillError
+from fontmill.model import ExportConfig, ExportSession, Part
+from fontmilld.core.lifecycle import KEPT, LIFTED_BY_RESUME, Phase, Reason
+from fontmilld.inspection import Inspection
+from fontmilld.intake import Intake, Probing, StartRequest
+from fontmilld.opening import Mend, OpenTree
+from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, RenderTask, Reply, Task
+from fontmilld.session import ManagedSession, Writer
+from fontmilld.store import writer as reports
+from fontmilld.store.ledger import SessionStore
+from fontmilld.store.state import KnownSession
+
+log = logging.getLogger(__name__)
+MAX_SESSIONS = 64
+MAX_WAITING = 4096
+Done = Callable[[Any], None]
+Opening = Callable[[], tuple[SessionStore, OpenTree]]
+
+
+class Ports(Protocol):
+    """What the manager needs of the rest of the daemon."""
+
+    workers: int
+
+    def now(self) -> float: ...
+    def utc(self) -> str: ...
+    def call_later(self, delay: float, callback: Callable[[], None]) -> None: ...
+    def publish(self, kind: str, session: str | None, data: Mapping[str, Any]) -> None: ...
+    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str) -> None: ...
+
+    def find_fonts(self, paths: tuple[str, ...], done: Callable[[list[str] | FontmillError], None]) -> None:
+        """discover_fonts in another thread; `done` on the loop."""
+
+    def check_output(self, request: StartRequest, done: Callable[[str | FontmillError], None]) -> None:
+        """Whether the output may be used, and what session a repeated key belongs to ("" for none)."""
+
+    def create(self, wanted: ExportSession, key: str | None, force: bool) -> Opening:
+        """The opener of a new or found project."""
+
+    def reopen(self, path: str, mend: Mend | None, sources: Mapping[str, str] | None) -> Opening:
+        """The opener of a known project; see TreeOpener.reopen."""
+
+    def move(self, session: ExportSession, output: str, left: Part) -> Opening:
+        """The opener of a session in a fallback path."""
+
+    def writer(self, opening: Opening, post: Callable[[reports.Report], None], name: str) -> Writer:
+        """A started writer thread whose reports arrive on the loop."""
+
+    def watch_space(self, session: ManagedSession) -> None:
+        """Begin to watch the room on the session's file system."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Somebody waits for a session: `ready` says whether it is time to answer with its status."""
+
+    session_id: str
+    ready: Callable[[ManagedSession], bool]
+    done: Done
+
+
+class PersistentExportManager:
+    """See the module. `done` callbacks get a result or a FontmillError, once."""
+
+    def __init__(self, ports: Ports, probing: Probing) -> None:
+        self._ports = ports
+        self._probing = probing
+        self._sessions: dict[str, ManagedSession] = {}
+        self._tasks: dict[int, ManagedSession | Inspection] = {}
+        self._inspections: deque[Inspection] = deque()
+        self._serial = 0
+        self._served: set[str] = set()
+        self._share = 0.0
+        self._waiting: list[_Waiting] = []
+        self._starting: dict[str, list[Done]] = {}
+        self._stopping = False
+
+    # Sessions ----------------------------------------------------------------------------------------
+
+    def create_session(self, request: StartRequest, done: Done) -> None:
+        """createSession: `done` gets the reply of `start` once the session is recorded durably."""
+        if self._stopping:
+            raise FontmillError("shutting-down")
+        if sum(1 for session in self._sessions.values() if not session.life.ended) >= MAX_SESSIONS:
+            raise FontmillError("too-many-sessions")
+        if request.key and self._join_start(request.key, done):
+            return
+        finish = self._start_finisher(request.key, done)
+        intake = Intake(request, self._probing, self._ports.utc, lambda result: self._open_new(request, result, finish))
+        self._ports.check_output(request, lambda found: self._checked(request, found, intake, finish))
+
+    def _join_start(self, key: str, done: Done) -> bool:
+        """A key that is being worked on gets one answer for all who asked."""
+        if key in self._starting:
+            self._starting[key].append(done)
+            return True
+        self._starting[key] = []
+        return False
+
+    def _start_finisher(self, key: str | None, done: Done) -> Done:
+        def finish(result: Any) -> None:
+            for waiting in [done, *(self._starting.pop(key, []) if key else [])]:
+                waiting(result)
+        return finish
+
+    def _checked(self, request: StartRequest, found: str | FontmillError, intake: Intake, finish: Done) -> None:
+        if isinstance(found, FontmillError):
+            finish(found)
+        elif found and found in self._sessions:
+            finish(self._start_reply(self._sessions[found], True))
+        else:
+            self._ports.find_fonts(request.fonts, intake.files_found)
+
+    def _open_new(self, request: StartRequest, wanted: ExportSession | FontmillError, finish: Done) -> None:
+        if isinstance(wanted, FontmillError):
+            finish(wanted)
+            return
+        path = f"{wanted.output_path.rstrip('/')}/{wanted.project_name}"
+        holder = self._holder_of(path)
+        if holder is not None:
+            finish(self._take_up(holder, wanted))
+            return
+        self._open(wanted, self._ports.create(wanted, request.key, request.force), finish)
+
+    def _holder_of(self, path: str) -> ManagedSession | None:
+        return next((s for s in self._sessions.values() if s.path == path and not s.life.ended), None)
+
+    def _take_up(self, holder: ManagedSession, wanted: ExportSession) -> Any:
+        if holder.life.phase is Phase.PREPARING:
+            return FontmillError("busy", "The project is just being opened.", after_ms=500)
+        if holder.session.config.identity() != wanted.config.identity():
+            return FontmillError("project-differs", "A session with another configuration is running in this project.")
+        holder.lift(*LIFTED_BY_RESUME)
+        return self._start_reply(holder, True)
+
+    def _open(self, wanted: ExportSession, opening: Opening, finish: Done, reasons: tuple[Reason, ...] = ()) -> ManagedSession:
+        def report(got: reports.Report) -> None:
+            if isinstance(got, reports.Opened):
+                finish(self._taken_up(managed, got.result, reasons))
+            elif isinstance(got, reports.OpenFailed):
+                finish(got.error)
+            else:
+                managed.report(got)
+
+        managed = ManagedSession(wanted, self, None)  # type: ignore[arg-type]  # the writer needs `report` first
+        managed.writer = self._ports.writer(opening, report, wanted.session_id)
+        return managed
+
+    def _taken_up(self, managed: ManagedSession, tree: OpenTree, reasons: tuple[Reason, ...]) -> Any:
+        """The reply of `start`, or the error; a tree that cannot be taken up is given free again."""
+        other = self._sessions.get(tree.session.session_id)
+        if other is not None and other is not managed and other.path != managed.path and not other.life.ended and not other.moving:
+            error = FontmillError("wrong-state", "Another copy of this session is at work here.", action="Delete one of the copies.")
+        else:
+            try:
+                self._opened(managed, tree, reasons)
+                return self._start_reply(managed, tree.resumed)
+            except Exception:
+                log.exception("a session could not be taken up")
+                error = FontmillError("tree-corrupt", "The project's state cannot be taken up.")
+        managed.lock = tree.lock
+        managed.fail(error)
+        managed.writer.stop(settle=False)
+        return error
+
+    def _opened(self, managed: ManagedSession, tree: OpenTree, reasons: tuple[Reason, ...]) -> None:
+        if managed.life.ended:  # cancelled while it was being opened
+            managed.lock = tree.lock
+            return
+        for old in [s for s in self._sessions.values() if s.path == managed.path and s.life.ended]:
+            del self._sessions[old.id]
+        managed.open(tree)
+        self._sessions[managed.id] = managed
+        if not managed.life.ended:
+            for reason in (*reasons, *([Reason.DRAIN] if self._stopping else [])):
+                managed.pause(reason)
+        if not managed.life.ended:
+            self._ports.watch_space(managed)
+            self.publish("session-started", managed.id, managed.status())
+        self.changed(managed)
+
+    def _start_reply(self, session: ManagedSession, resumed: bool) -> dict[str, Any]:
+        fonts = session.session.fonts
+        refused = [{"source": font.source, "slug": font.slug, "reason": font.reason} for font in fonts if not font.accepted]
+        return {
+            "session_id": session.id, "project_path": session.path, "resumed": resumed,
+            "accepted_fonts": len(fonts) - len(refused), "refused_fonts": refused,
+            "status": session.status(),
+        }
+
+    def restore(self, known: KnownSession) -> None:
+        """Take up a session that an earlier life of the daemon had."""
+        reasons = tuple(Reason(reason) for reason in known.reasons if reason in KEPT)
+        placeholder = ExportSession(known.session_id, known.project_name, known.output_path, known.created_at, ExportConfig(), (), {})
+
+        def finish(result: Any) -> None:
+            if isinstance(result, FontmillError):
+                log.warning("session %s is not taken up: %s", known.session_id, result)
+                managed.fail(result)
+
+        managed = self._open(placeholder, self._ports.reopen(known.path, None, None), finish, reasons)
+        self._sessions[known.session_id] = managed
+
+    def reopen(self, path: str, done: Done, mend: Mend | None = None, sources: Mapping[str, str] | None = None,
+               reasons: tuple[Reason, ...] = ()) -> None:
+        """Open a project that no session of this daemon holds; `done` gets the reply of `start`."""
+        if self._holder_of(path) is not None:
+            done(FontmillError("busy", "A session of this daemon holds the project."))
+            return
+        parent, _, name = path.rpartition("/")
+        placeholder = ExportSession("", name, parent, "", ExportConfig(), (), {})
+        self._open(placeholder, self._ports.reopen(path, mend, sources), done, reasons)
+
+    def take_down(self, session: ManagedSession, then: Callable[[], None]) -> None:
+        """Let a session finish what is out, close its tree, and run `then`."""
+        session.close()
+        self._waiting.append(_Waiting(session.id, lambda s: s.closed, lambda _: then()))
+        self.changed(session)
+
+    def forget(self, path: str) -> None:
+        """Drop a session whose project is gone."""
+        for session in [s for s in self._sessions.values() if s.path == path]:
+            del self._sessions[session.id]
+
+    def inspect(self, inspection: Inspection) -> None:
+        """Share the pool with a verification."""
+        self._inspections.append(inspection)
+        inspection.begin()
+
+    def resume_session(self, name: str) -> dict[str, Any]:
+        """resumeSession: lift what a user may lift."""
+        session = self.find(name)
+        session.lift(*LIFTED_BY_RESUME)
+        return session.status()
+
+    def pause_session(self, name: str) -> dict[str, Any]:
+        """pauseSession: acknowledged at once; `quiescent` in the status tells when it is quiet."""
+        session = self.find(name)
+        session.pause(Reason.USER)
+        return session.status()
+
+    def cancel_session(self, name: str) -> dict[str, Any]:
+        """Stop a session for good."""
+        session = self.find(name)
+        session.cancel()
+        return session.status()
+
+    def complete_session(self, name: str, done: Done) -> None:
+        """completeSession: `done` gets the summary."""
+        session = self.find(name)
+        session.complete_as_is()
+        self._waiting.append(_Waiting(session.id, lambda s: s.life.ended, lambda _: done(session.summary())))
+        self.changed(session)
+
+    def wait(self, name: str, quiescent: bool, done: Done) -> None:
+        """`done` gets the status when the session has ended or is paused (and quiet, if asked for)."""
+        session = self.find(name)
+        if _settled(session, quiescent):
+            done(session.status())
+        elif len(self._waiting) >= MAX_WAITING:
+            raise FontmillError("busy", "Too many calls wait already.", after_ms=1000)
+        else:
+            self._waiting.append(_Waiting(session.id, lambda s: _settled(s, quiescent), lambda s: done(s.status())))
+
+    def find(self, name: str) -> ManagedSession:
+        """By id, unique prefix, or project path. Raises `unknown-session` or `ambiguous-session`."""
+        if name in self._sessions:
+            return self._sessions[name]
+        path = name.rstrip("/")
+        found = [s for s in self._sessions.values() if name and (s.path == path if path.startswith("/") else s.id.startswith(name))]
+        if len(found) > 1:
+            raise FontmillError("ambiguous-session", f"{len(found)} sessions begin with {name[:60]!r}.")
+        if not found:
+            raise FontmillError("unknown-session", f"There is no session {name[:60]!r}.")
+        return found[0]
+
+    def sessions(self) -> list[ManagedSession]:
+        """All sessions, oldest first."""
+        return sorted(self._sessions.values(), key=lambda s: (str(s.session.created_at), s.id))
+
+    def get_session_progress(self, name: str) -> dict[str, Any]:
+        """getSessionProgress: the status object."""
+        return self.find(name).status()
+
+    # Dispatch (pool.Dispatcher) ----------------------------------------------------------------------
+
+    def next_task(self, slot: int) -> tuple[FontContext, Task] | None:
+        """A verification's check and a session's batch in turn."""
+        if self._serial % 2:
+            return self._next_check() or self._next_batch(slot)
+        return self._next_batch(slot) or self._next_check()
+
+    def _next_check(self) -> tuple[FontContext, Task] | None:
+        while self._inspections:
+            work = self._inspections[0].next_task(self._serial + 1)
+            if work is not None:
+                self._serial += 1
+                self._tasks[self._serial] = self._inspections[0]
+                return work
+            self._inspections.popleft()
+        return None
+
+    def _next_batch(self, slot: int) -> tuple[FontContext, Task] | None:
+        """A batch of the session that has had the least of the pool so far."""
+        hungry = [session for session in self._sessions.values() if session.hungry]
+        for session in hungry:
+            if session.id not in self._served:  # who comes, or comes back, makes nobody else wait for it to catch up
+                session.used_seconds = max(session.used_seconds, self._share)
+        self._served = {session.id for session in hungry}
+        if len(hungry) > 1:
+            hungry.sort(key=lambda session: session.used_seconds)
+        for session in hungry:
+            serial, share = self._serial + 1, session.used_seconds
+            work = session.next_batch(slot, self._ports.workers, serial)
+            if work is not None:
+                self._share = share
+                self._serial = serial
+                self._tasks[serial] = session
+                context, batch = work
+                return context, RenderTask(serial, session.id, batch.font_id, batch.first, batch.last)
+        return None
+
+    def task_ended(self, slot: int, task: Task, answer: Reply) -> None:
+        """A worker answered."""
+        owner = self._tasks.pop(task.serial)
+        if isinstance(owner, Inspection):
+            owner.task_ended(task.serial, answer)
+        elif isinstance(answer, BatchDone):
+            owner.batch_done(task.serial, answer)
+        elif isinstance(answer, BatchFailed):
+            owner.batch_failed(task.serial, answer)
+
+    def task_lost(self, task: Task, culprit: int | None) -> None:
+        """A worker is gone with a batch or a check."""
+        owner = self._tasks.pop(task.serial)
+        if isinstance(owner, Inspection):
+            owner.task_lost(task.serial)
+            if owner not in self._inspections:
+                self._inspections.append(owner)
+        else:
+            owner.batch_lost(task.serial, culprit)
+
+    def worker_died(self, slot: int, cause: str, crashloop: bool) -> None:
+        """A worker ended unasked; too often, and its sessions pause."""
+        log.warning("worker %d ended: %s", slot, cause)
+        self.publish("worker-died", None, {"worker": slot, "cause": cause})
+        if crashloop:
+            for session in self._sessions.values():
+                if session.life.dispatching:
+                    session.pause(Reason.CRASHLOOP, f"Worker {slot} keeps dying ({cause}).")
+
+    # Surroundings of the sessions --------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._ports.now()
+
+    def utc(self) -> str:
+        """ISO 8601 UTC."""
+        return self._ports.utc()
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> None:
+        """Call once on the loop."""
+        self._ports.call_later(delay, callback)
+
+    def publish(self, kind: str, session: str | None, data: Mapping[str, Any]) -> None:
+        """Send an event."""
+        self._ports.publish(kind, session, data)
+
+    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str) -> None:
+        """Keep a status in the index."""
+        self._ports.note(session_id, status, reasons, detail)
+
+    def changed(self, session: ManagedSession) -> None:
+        """Answer those who waited for this. A session that has moved speaks for itself, not its old object."""
+        if self._sessions.get(session.id, session) is not session:
+            return
+        ready: list[_Waiting] = []
+        later: list[_Waiting] = []
+        for waiting in self._waiting:
+            mine = waiting.session_id == session.id and waiting.ready(session)
+            (ready if mine else later).append(waiting)
+        self._waiting = later
+        for waiting in ready:
+            waiting.done(session)
+
+    def move(self, session: ManagedSession) -> bool:
+        """Go on in the next fallback path that no part of the session lies in; False when there is none."""
+        used = {session.path, *(part.path for part in session.session.parts)}
+        name = session.session.project_name
+        fallbacks = [path for path in session.session.config.fallback_paths if f"{path.rstrip('/')}/{name}" not in used]
+        if not fallbacks or self._stopping:
+            return False
+        log.warning("session %s goes on in a fallback path", session.id)
+        session.abandon()
+
+        def finish(result: Any) -> None:
+            if isinstance(result, FontmillError):
+                log.warning("session %s: the fallback path fails too: %s", session.id, result)
+                session.fail(result)
+            else:
+                self.publish("session-moved", session.id, result["status"])
+
+        moved = self._open(session.session, self._ports.move(session.session, fallbacks[0], session.left_behind()), finish)
+        self._sessions[session.id] = moved
+        return True
+
+    # The end -----------------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Give nothing out any more; what is out is finished."""
+        self._stopping = True
+        for session in self._sessions.values():
+            if not session.life.ended:
+                session.pause(Reason.DRAIN)
+
+    @property
+    def drained(self) -> bool:
+        """Whether nothing is out and everything is on record."""
+        return all(session.life.ended or session.quiescent for session in self._sessions.values())
+
+
+def _settled(session: ManagedSession, quiescent: bool) -> bool:
+    if session.life.ended:
+        return session.quiescent or not quiescent
+    return bool(session.life.reasons) and (session.quiescent or not quiescent)

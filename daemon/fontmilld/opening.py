@@ -1,0 +1,190 @@
+"""Opening a project's tree in its writer thread: lock, create or recognise, recover, and note in the index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fontmill.errors import FontmillError
+from fontmill.model import ExportSession, Part
+from fontmilld.store.exporter import create_project_structure
+from fontmilld.store.files import LocalTree
+from fontmilld.store.ledger import SessionStore
+from fontmilld.store.litter import foreign_names
+from fontmilld.store.lock import TreeLock
+from fontmilld.store.logs import SessionLogs
+from fontmilld.store.parts import without_elsewhere
+from fontmilld.store.preflight import validate_output_path
+from fontmilld.store.recovery import Recovery, recover
+from fontmilld.store.sessions import has_session, load_session
+from fontmilld.store.state import SessionStateManager
+from fontmilld.store.tree import Tree
+
+SHOWN_DIFFERENCES = 6
+
+
+Mend = Callable[[SessionStore, Recovery], Recovery]
+"""Gives work back to a project that is being opened, in the writer's thread; returns what recovery is then."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTree:
+    """A tree that is ours: its session, what recovery found, and its logs (for the writer's thread only)."""
+
+    session: ExportSession
+    recovery: Recovery
+    lock: TreeLock
+    resumed: bool
+    logs: SessionLogs
+
+
+@dataclass(frozen=True, slots=True)
+class TreeOpener:
+    """What is needed to open trees; everything here runs in a writer thread."""
+
+    allowed_roots: tuple[str, ...]
+    state: SessionStateManager
+    boot: str
+
+    def create(self, wanted: ExportSession, key: str | None, force: bool) -> tuple[SessionStore, OpenTree]:
+        """Make the project, or take up the one that is there when it is the same. Raises FontmillError."""
+        output = self.resolve(wanted.output_path)
+        path = f"{output.rstrip('/')}/{wanted.project_name}"
+        made = not os.path.lexists(path)
+        tree = LocalTree(path, create=True)
+        try:
+            return self._claim(tree, replace(wanted, output_path=output), path, key, force)
+        except BaseException:
+            if made:
+                tree.remove_dir("")  # a refused start leaves nothing half-made behind
+            tree.close()
+            raise
+
+    def _claim(self, tree: LocalTree, wanted: ExportSession, path: str, key: str | None, force: bool) -> tuple[SessionStore, OpenTree]:
+        lock = TreeLock(path, self.boot)
+        try:
+            resumed = has_session(tree)
+            session = _same(load_session(tree, path), wanted, force) if resumed else wanted
+            if not resumed:
+                _refuse_foreign(tree, wanted)
+            create_project_structure(tree, session)
+            return self._recovered(tree, session, lock, resumed, key)
+        except BaseException:
+            lock.release()
+            raise
+
+    def move(self, session: ExportSession, output: str, left: Part) -> tuple[SessionStore, OpenTree]:
+        """Go on with a session in a fallback path; `left` is what its tree so far holds. Raises FontmillError."""
+        moved = replace(session, output_path=output, parts=(*session.parts, left))
+        path = f"{self.resolve(output).rstrip('/')}/{session.project_name}"
+        tree = LocalTree(path, create=True)
+        try:
+            return self._claim_fallback(tree, moved, path)
+        except BaseException:
+            tree.close()
+            raise
+
+    def _claim_fallback(self, tree: LocalTree, moved: ExportSession, path: str) -> tuple[SessionStore, OpenTree]:
+        lock = TreeLock(path, self.boot)
+        try:
+            _refuse_other(tree, path, moved)
+            create_project_structure(tree, moved)
+            return self._recovered(tree, moved, lock, True, None)
+        except BaseException:
+            lock.release()
+            raise
+
+    def reopen(self, path: str, mend: Mend | None = None, sources: Mapping[str, str] | None = None) -> tuple[SessionStore, OpenTree]:
+        """Take up the project at `path`; `mend` gives work back, `sources` tells where fonts are, by sha256.
+
+        Raises FontmillError.
+        """
+        path = self.project(path)
+        tree = LocalTree(path)
+        try:
+            lock = TreeLock(path, self.boot)
+            try:
+                session = _with_sources(load_session(tree, path), sources or {})
+                return self._recovered(tree, session, lock, True, None, mend)
+            except BaseException:
+                lock.release()
+                raise
+        except BaseException:
+            tree.close()
+            raise
+
+    def _recovered(self, tree: Tree, session: ExportSession, lock: TreeLock, resumed: bool, key: str | None,
+                   mend: Mend | None = None) -> tuple[SessionStore, OpenTree]:
+        recovery = without_elsewhere(recover(tree, session), session)
+        store = SessionStore(tree, session, recovery.states, unsaved=recovery.unsaved)
+        if mend is not None:
+            recovery = mend(store, recovery)
+        self.state.save_session_state(session, "completed" if recovery.completed else "active")
+        if key:
+            self.state.remember_key(key, session.session_id)
+        return store, OpenTree(store.session, recovery, lock, resumed, SessionLogs(tree))
+
+    def project(self, path: str) -> str:
+        """The resolved path of a project beneath an allowed root (I7). Raises FontmillError."""
+        return f"{self.resolve(os.path.dirname(path)).rstrip('/')}/{os.path.basename(path)}"
+
+    def resolve(self, path: str) -> str:
+        """An output path with its links resolved, beneath an allowed root (I7). Raises FontmillError."""
+        checked = validate_output_path(path, self.allowed_roots)
+        if not checked.ok:
+            raise FontmillError(checked.slug, checked.reason)
+        return checked.path
+
+
+def _with_sources(session: ExportSession, sources: Mapping[str, str]) -> ExportSession:
+    fonts = tuple(replace(font, source=sources.get(font.sha256, font.source)) for font in session.fonts)
+    return replace(session, fonts=fonts)
+
+
+def _refuse_other(tree: LocalTree, path: str, moved: ExportSession) -> None:
+    if not has_session(tree):
+        _refuse_foreign(tree, moved)
+    elif load_session(tree, path).session_id != moved.session_id:
+        raise FontmillError("project-differs", "The fallback path holds another session's project.")
+
+
+def _refuse_foreign(tree: LocalTree, wanted: ExportSession) -> None:
+    """A folder that holds something else is not ours to fill (I7)."""
+    if next(foreign_names(tree, wanted), None) is not None:
+        raise FontmillError(
+            "project-differs", "The project folder exists and is not fontmill's.",
+            action="Choose another --project name or an empty folder.",
+        )
+
+
+def _same(found: ExportSession, wanted: ExportSession, force: bool) -> ExportSession:
+    """The session on disk, with the caller's durability and font paths, when it draws the same pictures (I2)."""
+    differences = _differences(found, wanted)
+    if differences:
+        shown = "; ".join(differences[:SHOWN_DIFFERENCES])
+        raise FontmillError("project-differs", f"The project exists with another configuration: {shown}.", {"differences": differences})
+    versions = _differing(found.fingerprint, wanted.fingerprint)
+    if versions and not force:
+        shown = "; ".join(versions[:SHOWN_DIFFERENCES])
+        raise FontmillError("fingerprint-differs", f"The project was begun with other versions: {shown}.", {"differences": versions})
+    sources = {font.font_id: font.source for font in wanted.fonts}
+    fonts = tuple(replace(font, source=sources.get(font.font_id, font.source)) for font in found.fonts)
+    config = replace(found.config, durability=wanted.config.durability, fallback_paths=wanted.config.fallback_paths)
+    return replace(found, fonts=fonts, config=config, fingerprint=wanted.fingerprint)
+
+
+def _differences(found: ExportSession, wanted: ExportSession) -> list[str]:
+    differences = _differing(found.config.identity(), wanted.config.identity())
+    ours = {(font.font_id, font.sha256, font.face_index) for font in found.fonts if font.accepted}
+    theirs = {(font.font_id, font.sha256, font.face_index) for font in wanted.fonts if font.accepted}
+    differences += [f"font {name} is not in the project" for name, *_ in sorted(theirs - ours)]
+    return differences + [f"font {name} of the project is not given" for name, *_ in sorted(ours - theirs)]
+
+
+def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name} is {wanted.get(name)!r} and was {found.get(name)!r}"
+        for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name)
+    ]

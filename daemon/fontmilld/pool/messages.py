@@ -1,0 +1,167 @@
+"""What supervisor and workers say to each other, as frozen values over msgpack (never pickle).
+
+A worker draws hostile fonts, so the supervisor takes nothing from it but plain data.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+from fontmill import wire
+from fontmill.errors import CATALOGUE
+from fontmill.model import Record
+
+HEADER = struct.Struct("<I")
+MAX_MESSAGE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class FontContext(Record):
+    """All a worker needs to draw and write one font of one session. Sent before the first batch of it."""
+
+    session_id: str
+    font_id: str
+    project_path: str
+    num_samples: int
+    source: str
+    sha256: str
+    face_index: int
+    settings: dict[str, Any]
+    record: dict[str, Any]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells one context from another; a session moved to a fallback path has another one."""
+        return (self.session_id, self.font_id, self.project_path)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderTask(Record):
+    """One batch to draw and write. `serial` is unique within the supervisor's life."""
+
+    serial: int
+    session_id: str
+    font_id: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDone(Record):
+    """A batch came to its end. `lines` are label lines in index order; `failures` are (index, slug, reason).
+
+    `stages` are seconds; `written` counts bytes of images.
+    """
+
+    serial: int
+    lines: bytes
+    done: int
+    failures: tuple[Any, ...]
+    written: int
+    stages: dict[str, float] = field(default_factory=dict)
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFailed(Record):
+    """A batch was given up as a whole: the font or the storage failed, not one sample."""
+
+    serial: int
+    slug: str
+    message: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTask(Record):
+    """A part of a font's labels, in bytes, to hold against its pictures. `level`: quick, full or deep."""
+
+    serial: int
+    session_id: str
+    font_id: str
+    start: int
+    end: int
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckDone(Record):
+    """What a check found: a CheckResult (store/verify.py) as a map."""
+
+    serial: int
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready(Record):
+    """A child has imported all it needs. A probe process says what it renders with, and what it lacks."""
+
+    pid: int
+    fingerprint: dict[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTask(Record):
+    """One font file to read, hash and inspect; one sample of each face is drawn as `settings` ask for."""
+
+    serial: int
+    source: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeDone(Record):
+    """What was found: a map per face (`face_index`, `record`, `slug`, `reason`), or one for the file."""
+
+    serial: int
+    sha256: str
+    faces: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop(Record):
+    """Leave after what is at hand."""
+
+
+Task = RenderTask | CheckTask
+Reply = BatchDone | BatchFailed | CheckDone
+Message = FontContext | Task | Reply | Ready | ProbeTask | ProbeDone | Stop
+_KINDS: dict[str, type[Record]] = {
+    kind.__name__: kind
+    for kind in (FontContext, RenderTask, CheckTask, BatchDone, BatchFailed, CheckDone, Ready, ProbeTask, ProbeDone, Stop)
+}
+
+
+def fits(task: Task, reply: Reply) -> bool:
+    """Whether this can be the answer to the task: a broken child may send anything that has the right name."""
+    if isinstance(reply, BatchFailed):
+        known = isinstance(reply.slug, str) and (reply.slug in CATALOGUE or reply.slug.startswith("font-"))
+        return known and isinstance(reply.message, str) and isinstance(reply.details, dict)
+    if isinstance(reply, CheckDone) or isinstance(task, CheckTask):
+        return isinstance(reply, CheckDone) and isinstance(task, CheckTask)
+    try:
+        failed = [index for index, slug, reason in reply.failures if isinstance(slug, str) and isinstance(reason, str)]
+        sane = all(isinstance(n, int) and n >= 0 for n in (reply.written, reply.retries))
+        sane = sane and all(math.isfinite(seconds) and seconds >= 0 for seconds in reply.stages.values())
+        return (sane and isinstance(reply.lines, bytes) and reply.lines.count(b"\n") == reply.done
+                and len(failed) == len(reply.failures) == len(set(failed))
+                and all(isinstance(index, int) and task.first <= index <= task.last for index in failed)
+                and reply.done + len(failed) == task.last - task.first + 1)
+    except (TypeError, ValueError, AttributeError):
+        return False
+
+
+def encode(message: Message) -> bytes:
+    """Length-prefixed bytes."""
+    body = wire.pack([type(message).__name__, message.to_dict()])
+    return HEADER.pack(len(body)) + body
+
+
+def decode(body: bytes | memoryview) -> Message:
+    """The message in one frame's body. Raises `bad-frame` or TypeError when a child talks nonsense."""
+    name, data = wire.unpack(body, MAX_MESSAGE_BYTES)
+    return _KINDS[name].from_dict(data)  # type: ignore[return-value]

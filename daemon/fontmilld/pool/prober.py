@@ -1,0 +1,144 @@
+"""Probes font files in expendable processes, with limits of time and memory. One file is charged at a time."""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fontmilld.pool.messages import ProbeDone, ProbeTask, Ready
+from fontmilld.pool.pool import EXIT_SECONDS, Reactor, describe_exit
+from fontmilld.pool.process import Child, Wedged
+
+MEMORY_BYTES = 2 << 30
+FILE_SECONDS = 20.0
+BOOT_SECONDS = 30.0
+IDLE_SECONDS = 10.0
+BOOT_ATTEMPTS = 3
+
+Answer = Callable[[ProbeDone], None]
+
+
+@dataclass(slots=True)
+class _Prober:
+    child: Child
+    deadline: float
+    job: tuple[ProbeTask, Answer] | None = None
+    ready: bool = False
+    killed: bool = False
+
+
+class Prober:
+    """At most `size` probe processes, started when there is work and let go when there is none."""
+
+    def __init__(self, size: int, spawn: Callable[[], Child], reactor: Reactor, file_seconds: float = FILE_SECONDS) -> None:
+        self._size = size
+        self._spawn = spawn
+        self._reactor = reactor
+        self._seconds = file_seconds
+        self._queue: deque[tuple[ProbeTask, Answer]] = deque()
+        self._probers: list[_Prober] = []
+        self._serial = 0
+        self._watching = False
+        self._boot_failures = 0
+        self.fingerprint: Mapping[str, str] = {}
+        self.missing: tuple[str, ...] = ()
+
+    def probe(self, source: str, settings: Mapping[str, Any], answer: Answer) -> None:
+        """Inspect one file; `answer` is called on the loop's thread with what was found."""
+        self._serial += 1
+        self._queue.append((ProbeTask(self._serial, source, dict(settings)), answer))
+        if len(self._probers) < min(self._size, len(self._queue) + self._at_work()):
+            self._begin()
+        self._feed()
+        if not self._watching:
+            self._watching = True
+            self._reactor.call_later(1.0, self._watch)
+
+    def stop(self) -> None:
+        """End every probe process."""
+        for prober in list(self._probers):
+            self._drop(prober)
+
+    def _at_work(self) -> int:
+        return sum(1 for prober in self._probers if prober.job is not None)
+
+    def _begin(self) -> None:
+        prober = _Prober(self._spawn(), self._reactor.now() + BOOT_SECONDS)
+        self._probers.append(prober)
+        self._reactor.add_reader(prober.child.fileno(), lambda: self._on_readable(prober))
+
+    def _feed(self) -> None:
+        for prober in self._probers:
+            if prober.ready and prober.job is None and self._queue:
+                prober.job = self._queue.popleft()
+                prober.deadline = self._reactor.now() + self._seconds
+                prober.child.send(prober.job[0])
+
+    def _on_readable(self, prober: _Prober) -> None:
+        try:
+            messages = prober.child.receive()
+        except Wedged:
+            messages = None
+        if messages is None:
+            self._bury(prober)
+            return
+        for message in messages:
+            if isinstance(message, Ready):
+                prober.ready = True
+                self._boot_failures = 0
+                self.fingerprint, self.missing = message.fingerprint, message.missing
+            elif isinstance(message, ProbeDone) and prober.job is not None:
+                job, prober.job = prober.job, None
+                job[1](message)
+            prober.deadline = self._reactor.now() + IDLE_SECONDS
+        self._feed()
+
+    def _bury(self, prober: _Prober) -> None:
+        cause = describe_exit(prober.child.wait(EXIT_SECONDS))
+        self._drop(prober)
+        if prober.job is not None:
+            task, answer = prober.job
+            answer(_refusal(task, prober.killed, cause, self._seconds))
+        if not prober.ready:
+            self._boot_failures += 1
+        if self._boot_failures >= BOOT_ATTEMPTS:
+            self._refuse_all(cause)
+        elif self._queue and len(self._probers) < self._size:
+            self._begin()
+
+    def _refuse_all(self, cause: str) -> None:
+        """Probe processes cannot even start: nobody is left waiting for them."""
+        self._boot_failures = 0
+        waiting, self._queue = self._queue, deque()
+        for task, answer in waiting:
+            answer(_refusal(task, False, cause, self._seconds))
+
+    def _drop(self, prober: _Prober) -> None:
+        self._reactor.remove_reader(prober.child.fileno())
+        prober.child.signal(signal.SIGKILL)
+        prober.child.close()
+        self._probers.remove(prober)
+
+    def _watch(self) -> None:
+        now = self._reactor.now()
+        for prober in list(self._probers):
+            if now < prober.deadline:
+                continue
+            if prober.job is None and prober.ready:
+                self._drop(prober)
+            elif not prober.killed:
+                prober.killed = True
+                prober.child.signal(signal.SIGKILL)
+        self._watching = bool(self._probers)
+        if self._watching:
+            self._reactor.call_later(1.0, self._watch)
+
+
+def _refusal(task: ProbeTask, timed_out: bool, cause: str, seconds: float) -> ProbeDone:
+    slug, reason = "font-crashed", f"Inspecting the font ended its process ({cause})."
+    if timed_out:
+        slug, reason = "font-timed-out", f"Inspecting the font took more than {seconds:.0f} s."
+    return ProbeDone(task.serial, "", ({"face_index": 0, "slug": slug, "reason": reason, "record": {}},))

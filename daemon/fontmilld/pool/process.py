@@ -1,0 +1,220 @@
+"""The one file that starts and ends processes. Children come from a forkserver and carry one socket each.
+
+The forkserver is started before any thread or ZeroMQ socket exists, so children inherit neither. A child
+watches for its parent's death and leaves within milliseconds, whatever killed the parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import multiprocess
+from multiprocess import connection, forkserver
+
+from fontmilld.pool.messages import HEADER, MAX_MESSAGE_BYTES, Message, decode, encode
+
+PRELOAD = ["fontmilld.pool.worker", "fontmilld.pool.probe"]
+RECEIVE_BYTES = 1 << 18
+
+
+class Wedged(Exception):
+    """The child does not take what is sent to it, or sends what is not a message."""
+
+
+class Child(Protocol):
+    """One child process as its owner sees it."""
+
+    pid: int
+
+    def fileno(self) -> int:
+        """The fd that becomes readable when the child has said something, or is gone."""
+
+    def send(self, message: Message) -> None:
+        """Hand a message over without blocking. Raises Wedged."""
+
+    def receive(self) -> list[Message] | None:
+        """The messages that are complete now; None when the child has closed its end. Raises Wedged."""
+
+    def signal(self, number: int) -> None:
+        """Send a signal; harmless when the child is gone."""
+
+    def exit_code(self) -> int | None:
+        """None while it lives; negative when a signal ended it."""
+
+    def wait(self, seconds: float) -> int | None:
+        """`exit_code`, waited for at most so long."""
+
+    def close(self) -> None:
+        """Let go of the socket."""
+
+
+class LocalChild:
+    """A real process from the forkserver."""
+
+    def __init__(self, process: Any, sock: socket.socket) -> None:
+        self._process = process
+        self._socket = sock
+        self._buffer = bytearray()
+        self.pid: int = process.pid
+        sock.setblocking(False)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, message: Message) -> None:
+        data = encode(message)
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError as error:
+            raise Wedged("the child's socket is full") from error
+        except OSError:
+            return  # the child is gone; its end of the socket says so to `receive`
+        if sent != len(data):
+            self._finish_sending(data[sent:])
+
+    def _finish_sending(self, rest: bytes) -> None:
+        """A message larger than the socket's room: the child is reading, so this takes microseconds."""
+        self._socket.settimeout(1.0)
+        try:
+            self._socket.sendall(rest)
+        except TimeoutError as error:
+            raise Wedged("the child stopped reading within a message") from error
+        except OSError:
+            return
+        finally:
+            self._socket.setblocking(False)
+
+    def receive(self) -> list[Message] | None:
+        open_still = self._fill()
+        messages = self._complete()
+        return messages if messages or open_still else None
+
+    def _fill(self) -> bool:
+        while True:
+            try:
+                chunk = self._socket.recv(RECEIVE_BYTES)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            if not chunk:
+                return False
+            self._buffer += chunk
+            if len(chunk) < RECEIVE_BYTES:
+                return True
+
+    def _complete(self) -> list[Message]:
+        messages: list[Message] = []
+        start = 0
+        while len(self._buffer) - start >= HEADER.size:
+            (length,) = HEADER.unpack_from(self._buffer, start)
+            if length > MAX_MESSAGE_BYTES:
+                raise Wedged("the child announced an absurd message")
+            end = start + HEADER.size + length
+            if len(self._buffer) < end:
+                break
+            messages.append(self._decode(bytes(self._buffer[start + HEADER.size : end])))
+            start = end
+        del self._buffer[:start]
+        return messages
+
+    @staticmethod
+    def _decode(body: bytes) -> Message:
+        try:
+            return decode(body)
+        except Exception as error:
+            raise Wedged("the child sent what is not a message") from error
+
+    def signal(self, number: int) -> None:
+        if self.exit_code() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def exit_code(self) -> int | None:
+        code: int | None = self._process.exitcode
+        return code
+
+    def wait(self, seconds: float) -> int | None:
+        """The exit code, waited for at most so long: it comes through the forkserver a moment later."""
+        connection.wait([self._process.sentinel], seconds)
+        return self.exit_code()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class Launcher:
+    """Starts children. Create it first thing in the daemon, before threads and sockets."""
+
+    def __init__(self) -> None:
+        # A picture-sized matrix product must not start a thread a core in every worker.
+        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+            os.environ[name] = "1"
+        self.context = multiprocess.get_context("forkserver")
+        self.context.set_forkserver_preload(PRELOAD)
+        forkserver.ensure_running()
+
+    def launch(self, main: Callable[..., None], *args: Any, stack_file: str = "") -> LocalChild:
+        """Start `main(socket, *args)` in a new child. `stack_file` receives its stack on SIGUSR1."""
+        ours, theirs = socket.socketpair()
+        process = self.context.Process(target=_child, args=(main, theirs, args, stack_file), daemon=True)
+        process.start()
+        theirs.close()
+        return LocalChild(process, ours)
+
+
+def _child(main: Callable[..., None], sock: socket.socket, args: tuple[Any, ...], stack_file: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _leave_with_parent()
+    _leave_stack_on_request(stack_file)
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        main(ChildEnd(sock), *args)
+
+
+def _leave_with_parent() -> None:
+    parent = multiprocess.process.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(0)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def _leave_stack_on_request(stack_file: str) -> None:
+    if stack_file:
+        # Never closed: faulthandler writes to the fd from a signal handler as long as the process lives.
+        out = Path(stack_file).open("w")  # noqa: SIM115
+        faulthandler.register(signal.SIGUSR1, file=out, all_threads=True)
+
+
+class ChildEnd:
+    """The child's end of the socket: blocking, one message at a time."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(True)
+        self._socket = sock
+        self._reader = sock.makefile("rb")
+
+    def send(self, message: Message) -> None:
+        """Hand a message to the supervisor; blocks until it is taken."""
+        self._socket.sendall(encode(message))
+
+    def receive(self) -> Message | None:
+        """The next message, or None when the supervisor is gone."""
+        header = self._reader.read(HEADER.size)
+        if len(header) < HEADER.size:
+            return None
+        (length,) = HEADER.unpack(header)
+        body = self._reader.read(length)
+        return decode(body) if len(body) == length else None

@@ -1,0 +1,231 @@
+"""The render process: takes batches, draws pairs, writes them, answers with labels. Holds no state that counts."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Callable, MutableSequence
+from dataclasses import dataclass, field, replace
+
+import cv2
+
+from fontmill.errors import FontmillError
+from fontmill.model import Damage, ExportConfig, ExportSession, FontInfo
+from fontmilld.core import layout
+from fontmilld.core.labels import label_line, read_claim
+from fontmilld.core.pacing import backoff
+from fontmilld.pool.fontfile import font_digest, read_font
+from fontmilld.pool.messages import (
+    BatchDone,
+    BatchFailed,
+    CheckDone,
+    CheckTask,
+    FontContext,
+    Ready,
+    RenderTask,
+    Stop,
+)
+from fontmilld.pool.process import ChildEnd
+from fontmilld.pool.vitals import Doing, Vitals
+from fontmilld.render.faces import Face, FontProblem
+from fontmilld.render.pair import PairRenderer, RenderedPair, SampleFailure
+from fontmilld.render.settings import RenderSettings
+from fontmilld.store import journal
+from fontmilld.store.files import LocalTree
+from fontmilld.store.tree import ImageFolder, Tree
+from fontmilld.store.verify import Check, CheckResult, run_check
+
+OPEN_FONTS = 3
+WRITE_ATTEMPTS = 3
+
+
+def worker_main(end: ChildEnd, array: MutableSequence[int], slot: int) -> None:
+    """Serve until told to stop, or until the supervisor is gone."""
+    cv2.setNumThreads(1)
+    vitals = Vitals(array, slot)
+    worker = Worker(vitals)
+    vitals.beat(Doing.IDLE)
+    end.send(Ready(os.getpid()))
+    idle_since = time.perf_counter()
+    while not isinstance(message := end.receive(), Stop | None):
+        if isinstance(message, FontContext):
+            worker.learn(message)
+            continue
+        if isinstance(message, RenderTask):
+            waited = time.perf_counter() - idle_since
+            end.send(worker.render(message, waited))
+        elif isinstance(message, CheckTask):
+            end.send(worker.check(message))
+        vitals.beat(Doing.IDLE)
+        idle_since = time.perf_counter()
+
+
+@dataclass(slots=True)
+class OpenFont:
+    """A font that is ready to draw, and the folder its pictures go to."""
+
+    renderer: PairRenderer
+    folder: ImageFolder
+    font_id: str
+    width: int
+
+    def names(self, index: int) -> tuple[str, str]:
+        """File names of the clear and the blurred half."""
+        clear, blurred = (layout.image_name(self.font_id, index, half, self.width) for half in layout.HALVES)
+        return clear, blurred
+
+
+@dataclass(slots=True)
+class BatchTally:
+    """What a batch has produced so far."""
+
+    lines: list[bytes] = field(default_factory=list)
+    failures: list[tuple[int, str, str]] = field(default_factory=list)
+    written: int = 0
+    writing: float = 0.0
+    retries: int = 0
+
+
+def open_tree(path: str) -> Tree:
+    """The project tree on the real disk."""
+    return LocalTree(path)
+
+
+class Worker:
+    """Draws batches. `opener` gives the tree of a project, so that tests can hand in a faulty one."""
+
+    def __init__(self, vitals: Vitals, opener: Callable[[str], Tree] = open_tree,
+                 sleep: Callable[[float], None] = time.sleep) -> None:
+        self._vitals = vitals
+        self._opener = opener
+        self._sleep = sleep
+        self._contexts: dict[tuple[str, str], FontContext] = {}
+        self._fonts: OrderedDict[tuple[str, str, str], OpenFont] = OrderedDict()
+
+    def learn(self, context: FontContext) -> None:
+        """Remember the latest context of a font; the supervisor sends it before the font's batches."""
+        self._contexts = {(context.session_id, context.font_id): context}
+
+    def render(self, task: RenderTask, waited: float = 0.0) -> BatchDone | BatchFailed:
+        """Draw and write one batch. A failure of one sample is recorded; of font or storage, it ends the batch."""
+        began = time.perf_counter()
+        try:
+            self._vitals.beat(Doing.OPENING, task.serial)
+            font = self._open(self._contexts[task.session_id, task.font_id])
+            tally = self._draw_all(font, task)
+        except FontmillError as error:
+            return BatchFailed(task.serial, error.slug, error.message, error.details)
+        except FontProblem as problem:
+            return BatchFailed(task.serial, problem.slug, problem.reason)
+        spent = time.perf_counter() - began
+        stages = {"render": spent - tally.writing, "write": tally.writing, "idle": waited}
+        return BatchDone(task.serial, b"".join(tally.lines), len(tally.lines), tuple(tally.failures),
+                         tally.written, stages, tally.retries)
+
+    def check(self, task: CheckTask) -> CheckDone | BatchFailed:
+        """Hold a part of a font's labels against the tree; `deep` draws every pair of it again."""
+        context = self._contexts[task.session_id, task.font_id]
+        beat = self._vitals.beat
+        beat(Doing.CHECKING, task.serial)
+        try:
+            tree = self._opener(context.project_path)
+            try:
+                result = run_check(
+                    tree, _session_of(context), Check(task.font_id, task.start, task.end),
+                    "quick" if task.level == "quick" else "full", lambda _: beat(Doing.CHECKING, task.serial))
+                if task.level == "deep":
+                    result = self._redraw(tree, context, task, result)
+            finally:
+                tree.close()
+        except FontmillError as error:
+            return BatchFailed(task.serial, error.slug, error.message, error.details)
+        except FontProblem as problem:
+            return BatchFailed(task.serial, problem.slug, problem.reason)
+        return CheckDone(task.serial, result.to_dict())
+
+    def _redraw(self, tree: Tree, context: FontContext, task: CheckTask, result: CheckResult) -> CheckResult:
+        """Whether each line is what drawing its sample gives now, byte for byte (I2)."""
+        font = self._open(context)
+        name = layout.samples_file(context.font_id)
+        known = {found["index"] for found in result.damaged}
+        differs: list[Damage] = []
+        for _, line in journal.lines(tree, name, task.start, task.end):
+            claim = read_claim(line)
+            if claim is None or claim.index in known:
+                continue
+            self._vitals.beat(Doing.CHECKING, task.serial, claim.index)
+            pair = font.renderer.render(claim.index)
+            if isinstance(pair, SampleFailure) or self._line(font, pair) != line:
+                differs.append(Damage(name, "redraws-differently", context.font_id, claim.index))
+        return replace(result, damaged=(*result.damaged, *(damage.to_dict() for damage in differs)))
+
+    def _line(self, font: OpenFont, pair: RenderedPair) -> bytes:
+        return label_line(pair.index, *font.names(pair.index), pair.label)
+
+    def _open(self, context: FontContext) -> OpenFont:
+        font = self._fonts.get(context.key)
+        if font is None:
+            font = self._fonts[context.key] = self._open_anew(context)
+            while len(self._fonts) > OPEN_FONTS:
+                self._fonts.popitem(last=False)
+        self._fonts.move_to_end(context.key)
+        return font
+
+    def _open_anew(self, context: FontContext) -> OpenFont:
+        data = read_font(context.source)
+        if font_digest(data) != context.sha256:
+            raise FontmillError("font-changed")
+        settings = RenderSettings.from_config(context.settings)
+        face = Face(data, context.face_index, context.record)
+        folder = self._opener(context.project_path).dir(layout.images_dir(context.font_id))
+        return OpenFont(PairRenderer(settings, face, context.sha256), folder, context.font_id,
+                        layout.index_width(context.num_samples))
+
+    def _draw_all(self, font: OpenFont, task: RenderTask) -> BatchTally:
+        tally = BatchTally()
+        beat, serial = self._vitals.beat, task.serial
+        beat(Doing.DRAWING, serial, task.first)
+        for outcome in font.renderer.render_range(task.first, task.last):
+            if isinstance(outcome, SampleFailure):
+                tally.failures.append((outcome.index, outcome.slug, outcome.reason))
+            else:
+                beat(Doing.WRITING, serial, outcome.index)
+                self._keep(font, outcome, tally)
+            beat(Doing.DRAWING, serial, outcome.index + 1)
+        return tally
+
+    def _keep(self, font: OpenFont, pair: RenderedPair, tally: BatchTally) -> None:
+        """Write both halves, then claim them with a line: a line is never ahead of its pictures (I1)."""
+        began = time.perf_counter()
+        clear, blurred = font.names(pair.index)
+        try:
+            self._write(font.folder, clear, pair.clear, tally)
+            self._write(font.folder, blurred, pair.blurred, tally)
+        except FontmillError as error:
+            if not error.kind.retryable:
+                raise
+            tally.failures.append((pair.index, error.slug, error.message))
+        else:
+            tally.lines.append(self._line(font, pair))
+            tally.written += len(pair.clear) + len(pair.blurred)
+        tally.writing += time.perf_counter() - began
+
+    def _write(self, folder: ImageFolder, name: str, data: bytes, tally: BatchTally) -> None:
+        for attempt in range(WRITE_ATTEMPTS):
+            try:
+                folder.write(name, data)
+            except FontmillError as error:
+                if not error.kind.retryable or attempt == WRITE_ATTEMPTS - 1:
+                    raise
+                tally.retries += 1
+                self._sleep(backoff(attempt, random.random()))
+            else:
+                return
+
+
+def _session_of(context: FontContext) -> ExportSession:
+    """As much of the session as a check of one font needs."""
+    info = FontInfo(context.font_id, context.source, context.sha256, context.face_index, context.num_samples)
+    return ExportSession(context.session_id, "", "", "", ExportConfig(num_samples=context.num_samples), (info,), {})

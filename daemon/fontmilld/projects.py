@@ -1,0 +1,192 @@
+"""Operations on whole projects: detect, adopt, verify, repair, retry-failed, delete (RecoveryManager's verbs).
+
+Disk work runs in other threads or in the pool; what comes back is handled on the loop's thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from fontmill.errors import FontmillError
+from fontmill.model import ExportSession, ValidationResult
+from fontmilld.core.lifecycle import KEPT
+from fontmilld.core.ranges import RangeSet
+from fontmilld.inspection import Inspection
+from fontmilld.manager import Done, PersistentExportManager
+from fontmilld.opening import Mend
+from fontmilld.session import ManagedSession
+from fontmilld.store.ledger import SessionStore
+from fontmilld.store.parts import gather
+from fontmilld.store.recovery import Recovery
+from fontmilld.store.verify import Check, CheckResult, repair_plan
+
+log = logging.getLogger(__name__)
+REPAIRED_BY_FINISHING = frozenset({"missing", "corrupt", "truncated", "different"})
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPlan:
+    """A project as verification found it: where it is, its session, and its parts."""
+
+    path: str
+    session: ExportSession
+    checks: Sequence[Check]
+
+
+class ProjectPorts(Protocol):
+    """Disk work; each runs in a thread of its own and calls `done` on the loop with a result or an error."""
+
+    def detect(self, path: str, done: Done) -> None:
+        """Sessions found at or beneath a path."""
+
+    def plan_checks(self, path: str, done: Callable[[CheckPlan | FontmillError], None]) -> None:
+        """Read a project's session and divide its labels into checks."""
+
+    def conclude(self, plan: CheckPlan, results: list[CheckResult], level: str,
+                 done: Callable[[ValidationResult | FontmillError], None]) -> None:
+        """Put check results together with what is not an image."""
+
+    def delete(self, path: str, session_id: str, done: Done) -> None:
+        """Remove what is ours of a project, and forget it."""
+
+    def match_fonts(self, paths: tuple[str, ...], done: Callable[[dict[str, str] | FontmillError], None]) -> None:
+        """Font files by sha256."""
+
+
+class ProjectOperations:
+    """See the module. `done` callbacks get a result or a FontmillError, once."""
+
+    def __init__(self, manager: PersistentExportManager, ports: ProjectPorts) -> None:
+        self._manager = manager
+        self._ports = ports
+
+    def detect(self, path: str, done: Done) -> None:
+        """detectIncompleteSession: every session found, complete ones too, and which this daemon holds."""
+        def found(result: Any) -> None:
+            if isinstance(result, list):
+                known = {session.path for session in self._manager.sessions()}
+                result = {"sessions": [{**entry, "known": entry["project_path"] in known} for entry in result]}
+            done(result)
+
+        self._ports.detect(path, found)
+
+    def adopt(self, path: str, fonts: tuple[str, ...], done: Done) -> None:
+        """Take up a tree that another daemon or machine began; `fonts` is where its font files are here."""
+        if not fonts:
+            self._manager.reopen(path, done)
+            return
+
+        def matched(result: dict[str, str] | FontmillError) -> None:
+            if isinstance(result, FontmillError):
+                done(result)
+            else:
+                self._manager.reopen(path, done, sources=result)
+
+        self._ports.match_fonts(fonts, matched)
+
+    def verify(self, name: str, level: str, done: Callable[[ValidationResult | FontmillError], None]) -> None:
+        """validateSessionIntegrity, by all workers. `name` is a session, or the path of a project."""
+        def planned(plan: CheckPlan | FontmillError) -> None:
+            if isinstance(plan, FontmillError):
+                done(plan)
+                return
+            session_id = plan.session.session_id
+            inspection = Inspection(
+                plan.session, plan.path, level, deque(plan.checks),
+                conclude=lambda results: self._ports.conclude(plan, results, level, ended),
+                done=ended, now=self._manager.now,
+                tell=lambda told: self._manager.publish("verify-progress", session_id, told))
+            self._manager.inspect(inspection)
+
+        def ended(result: ValidationResult | FontmillError) -> None:
+            if isinstance(result, ValidationResult):
+                self._manager.publish("verify-completed", None, {"ok": result.ok, "checked": result.checked, "damaged": len(result.damaged)})
+            done(result)
+
+        self._ports.plan_checks(self._path_of(name), planned)
+
+    def _path_of(self, name: str) -> str:
+        try:
+            return self._manager.find(name).path
+        except FontmillError:
+            if name.startswith("/"):
+                return name.rstrip("/")
+            raise
+
+    def repair(self, name: str, done: Done) -> None:
+        """Verify in full, then make anew what is damaged and only that. Foreign files are left alone."""
+        def verified(result: ValidationResult | FontmillError) -> None:
+            if isinstance(result, FontmillError):
+                done(result)
+                return
+            plan = repair_plan(result)
+            parts = self._has_parts(name)
+            rest = [damage for damage in result.damaged if damage.kind in REPAIRED_BY_FINISHING and not damage.font_id]
+            count = sum(len(indices) for indices in plan.values())
+            summary = {"checked": result.checked, "damaged": len(result.damaged), "remade_samples": count}
+            if not plan and not rest and not parts:
+                done({**summary, "session_id": "", "status": None})
+                return
+            self._reopened(name, lambda store, recovery: gather(store, _reopen_fonts(store, recovery, plan)), summary, done)
+
+        self.verify(name, "full", verified)
+
+    def _has_parts(self, name: str) -> bool:
+        try:
+            return bool(self._manager.find(name).session.parts)
+        except FontmillError:
+            return False  # a project that no session here holds is adopted first
+
+    def retry_failed(self, name: str, done: Done) -> None:
+        """Take up every failed sample again; what is done is not touched."""
+        def mend(store: SessionStore, recovery: Recovery) -> Recovery:
+            failed = {font_id: found.state.failed for font_id, found in recovery.fonts.items() if found.state.failed}
+            return _reopen_fonts(store, recovery, failed) if failed else recovery
+
+        self._reopened(name, mend, {}, done)
+
+    def _reopened(self, name: str, mend: Mend, summary: dict[str, Any], done: Done) -> None:
+        path = self._path_of(name)
+
+        def answered(result: Any) -> None:
+            done(result if isinstance(result, FontmillError) else {**summary, **result})
+
+        held = [session for session in self._manager.sessions() if session.path == path]
+        reasons = tuple(held[0].life.reasons & KEPT) if held else ()  # who was paused stays paused
+        self._taken_down(name, lambda: self._manager.reopen(path, answered, mend=mend, reasons=reasons))
+
+    def delete(self, name: str, done: Done) -> None:
+        """Remove a session and what it made. Foreign files stay."""
+        path = self._path_of(name)
+        session_id = next((s.id for s in self._manager.sessions() if s.path == path), "")
+
+        def deleted(result: Any) -> None:
+            if not isinstance(result, FontmillError):
+                self._manager.forget(path)
+            done(result)
+
+        self._taken_down(name, lambda: self._ports.delete(path, session_id, deleted))
+
+    def _taken_down(self, name: str, then: Callable[[], None]) -> None:
+        """Run `then` once no session of this daemon holds the tree."""
+        try:
+            session: ManagedSession | None = self._manager.find(name)
+        except FontmillError:
+            session = None
+        if session is None:
+            then()
+        else:
+            self._manager.take_down(session, then)
+
+
+def _reopen_fonts(store: SessionStore, recovery: Recovery, plan: dict[str, RangeSet]) -> Recovery:
+    fonts = dict(recovery.fonts)
+    for font_id, indices in plan.items():
+        state = store.reopen(font_id, indices)
+        total = next(font.total_samples for font in store.session.fonts if font.font_id == font_id)
+        fonts[font_id] = replace(fonts[font_id], state=state, todo=state.todo(total), finished=False)
+    return replace(recovery, fonts=fonts, completed=False)

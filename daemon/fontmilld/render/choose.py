@@ -1,0 +1,202 @@
+"""Choosing a recipe: text that fits, style, effects, degradation, all from the sample's own streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from fontmilld.render import effects, palette
+from fontmilld.render.corpus import Corpus, Phrase
+from fontmilld.render.faces import Face
+from fontmilld.render.layout import Block, Corners, compose, extent
+from fontmilld.render.recipe import Recipe, Spec, StyleSpec, TextSpec
+from fontmilld.render.settings import RenderSettings
+from fontmilld.render.shaping import EM, UNTRACKED, TypeFont
+from fontmilld.render.stream import Concern, SampleStreams, Stream
+
+ATTEMPTS: Final = 12
+MIN_SIZE: Final = 6.0
+_FREE_ATTEMPTS: Final = 6
+_SHORT_ATTEMPTS: Final = 9
+_LEAST_SHRINK: Final = 0.6
+# 18 to 48 px per em in a picture of 64 px is what document cameras see.
+_SIZES: Final = (0.28, 0.75)
+_PLAIN_SIZE: Final = 0.5
+_PAD: Final = 0.05
+_LEADING: Final = 1.3
+_ROOMY: Final = 1.1
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A recipe with what was made on the way to it: the font at its axes, and the shaped text."""
+
+    recipe: Recipe
+    font: TypeFont
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    text: TextSpec
+    block: Block
+    style: StyleSpec
+    effects: tuple[Spec, ...]
+
+
+class Chooser:
+    """Draws recipes for one face under one set of settings."""
+
+    def __init__(self, settings: RenderSettings, face: Face) -> None:
+        self._settings = settings
+        self._face = face
+        self._preset = settings.degradations
+        self._corpus = Corpus(face, settings)
+
+    def choose(self, streams: SampleStreams, index: int, attempt: int) -> Chosen | None:
+        """Return the recipe of a sample at its `attempt`-th text, or None if that text does not fit."""
+        brevity = 0 if attempt < _FREE_ATTEMPTS else 1 if attempt < _SHORT_ATTEMPTS else 2
+        wanted = self._style(streams.of(Concern.STYLE))
+        wanted = self._turned(streams.of(Concern.GEOMETRY), wanted)
+        font = self._face.font(wanted.axes, wanted.bold)
+        drawn = self._corpus.draw(streams.of(Concern.TEXT, attempt), brevity)
+        phrase: Phrase | None = self._trimmed(drawn, font, wanted)
+        shrunk = wanted.size * _LEAST_SHRINK if brevity == 0 else MIN_SIZE
+        while phrase is not None:
+            text = TextSpec(phrase.text, phrase.script, phrase.language, phrase.direction, phrase.source)
+            styled = replace(wanted, align=self._align(streams, text)) if "\n" in text.text else wanted
+            block = compose(font, text, styled)
+            if not block.has_ink or not block.is_complete:
+                return None
+            least = wanted.size if len(phrase.parts) > 1 else max(MIN_SIZE, shrunk)
+            fit = self._fit(streams, text, block, styled, least)
+            if isinstance(fit, _Fit):
+                return Chosen(self._recipe(streams, index, fit), font, fit.block)
+            # Not one by one: what is left should come near to what there is room for.
+            parts = len(phrase.parts)
+            phrase = phrase.shortened(min(parts - 1, max(1, int(parts * fit + 0.5))))
+        return None
+
+    def _trimmed(self, phrase: Phrase, font: TypeFont, style: StyleSpec) -> Phrase:
+        """Drop parts that there cannot be room for, which is cheaper to reckon than to shape."""
+        if len(phrase.parts) < 2 or phrase.most_lines > 1 or phrase.script in UNTRACKED:
+            return phrase
+        room = _ROOMY * self._settings.image_width * EM / style.size
+        gap = font.reckon(phrase.joiner)
+        for number, part in enumerate(phrase.parts):
+            room -= font.reckon(part)
+            if room < 0:
+                return phrase.shortened(max(1, number)) or phrase
+            room -= gap
+        return phrase
+
+    def _align(self, streams: SampleStreams, text: TextSpec) -> str:
+        if text.direction == "rtl":
+            return "right"
+        return streams.of(Concern.LAYOUT, 1).choice(("left", "center")) if self._settings.style_variations else "left"
+
+    def _turned(self, stream: Stream, style: StyleSpec) -> StyleSpec:
+        preset = self._preset
+        if not preset.rotation and not preset.tilt:
+            return style
+        rotation, tilt_x, tilt_y = (stream.normal(s) for s in (preset.rotation, preset.tilt, preset.tilt))
+        return replace(style, rotation=rotation, tilt_x=tilt_x, tilt_y=tilt_y)
+
+    def _style(self, stream: Stream) -> StyleSpec:
+        height, channels = self._settings.image_height, self._settings.channels
+        color, background = palette.black_on_white(channels)
+        lines = 1 + (self._settings.text_lines - 1) * _LEADING
+        drawn = self._preset.size_px
+        if not self._settings.style_variations:
+            size = stream.uniform(*drawn) if drawn else _PLAIN_SIZE * height / lines
+            return StyleSpec(round(size, 2), 0.0, 0.0, color, background)
+        color, background = palette.sample(stream, channels)
+        size = round(stream.uniform(*drawn) if drawn else stream.uniform(*_SIZES) * height / lines, 2)
+        axes = self._axes(stream, size)
+        weighted = any(tag == "wght" for tag, _ in axes)
+        return StyleSpec(
+            size=size,
+            x=0.0,
+            y=0.0,
+            color=color,
+            background=background,
+            slant=stream.uniform(-0.1, 0.3) if stream.chance(0.3) else 0.0,
+            bold=stream.uniform(0.005, 0.03) if not weighted and stream.chance(0.35) else 0.0,
+            tracking=stream.uniform(-0.02, 0.12) if stream.chance(0.4) else 0.0,
+            axes=axes,
+            leading=stream.uniform(1.15, 1.5),
+        )
+
+    def _axes(self, stream: Stream, size: float) -> tuple[tuple[str, float], ...]:
+        chosen = []
+        for tag, axis in sorted(self._face.axes.items()):
+            low, high = axis["minimum"], axis["maximum"]
+            at = stream.uniform(low, high)
+            if tag == "opsz":
+                chosen.append((tag, min(max(size, low), high)))
+            elif tag == "wght" or (tag in {"wdth", "slnt", "ital", "GRAD"} and stream.chance(0.3)):
+                chosen.append((tag, at))
+        return tuple(chosen)
+
+    def _fit(
+        self, streams: SampleStreams, text: TextSpec, block: Block, wanted: StyleSpec, least: float
+    ) -> _Fit | float:
+        """Find the size, at most the wanted and at least `least`, at which text and effects fit.
+
+        Returns the share of that size which there is room for (below 1) if it is not to be had.
+        """
+        corners = extent(block, wanted)
+        reach = 0.0
+        for _ in range(3):
+            size = round(min(wanted.size, self._largest(corners, reach)) - 0.005, 2)
+            if size < min(least - 0.005, wanted.size - 0.01):
+                break
+            style = replace(wanted, size=size)
+            specs = self._effects(streams, style)
+            needed = effects.reach(specs)
+            if needed <= reach:
+                return _Fit(text, block, self._placed(streams, corners, style, reach), specs)
+            reach = needed
+        return max(0.0, min(0.95, self._largest(corners, reach) / wanted.size))
+
+    def _effects(self, streams: SampleStreams, style: StyleSpec) -> tuple[Spec, ...]:
+        if not self._settings.enable_special_effects:
+            return ()
+        return effects.sample(streams.of(Concern.EFFECT), style, self._settings.effects)
+
+    def _pad(self, reach: float) -> float:
+        # Paper around the ink shows that nothing was cut; small pictures have a pixel to spare, no more.
+        return max(1.0, round(_PAD * min(self._settings.image_width, self._settings.image_height))) + reach
+
+    def _largest(self, corners: Corners, reach: float) -> float:
+        left, top, right, bottom = corners
+        width = self._settings.image_width - 2 * self._pad(reach)
+        height = self._settings.image_height - 2 * self._pad(reach)
+        return min(width / (right - left), height / (bottom - top))
+
+    def _placed(self, streams: SampleStreams, corners: Corners, style: StyleSpec, reach: float) -> StyleSpec:
+        left, top, right, bottom = (edge * style.size for edge in corners)
+        pad = self._pad(reach)
+        free_x = self._settings.image_width - 2 * pad - (right - left)
+        free_y = self._settings.image_height - 2 * pad - (bottom - top)
+        part_x = part_y = 0.5
+        if self._settings.style_variations:
+            stream = streams.of(Concern.LAYOUT)
+            part_x, part_y = stream.unit(), stream.unit()
+        x = pad - left + max(0.0, free_x) * part_x
+        y = pad - top + max(0.0, free_y) * part_y
+        return replace(style, x=round(x, 3), y=round(y, 3))
+
+    def _recipe(self, streams: SampleStreams, index: int, fit: _Fit) -> Recipe:
+        blur, noise = streams.of(Concern.PSF), streams.of(Concern.NOISE)
+        return Recipe(
+            index=index,
+            width=self._settings.image_width,
+            height=self._settings.image_height,
+            channels=self._settings.channels,
+            preset=self._settings.preset,
+            text=fit.text,
+            style=fit.style,
+            effects=fit.effects,
+            degradation=self._preset.sample(fit.style.size, blur, noise),
+        )

@@ -1,0 +1,305 @@
+"""Faces: what is inside a font file, what of it can be drawn, and the open face a worker draws with."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+import uharfbuzz as hb
+from fontTools.ttLib import TTFont
+
+from fontmilld.render import charset, fonttables, naming, shaping, sketch
+
+MAX_BYTES: Final = 128 * 2**20
+_SFNT: Final = (b"\0\1\0\0", b"OTTO", b"true", b"ttcf")
+_PACKED: Final = {b"wOFF": "WOFF", b"wOF2": "WOFF2", b"%!PS": "Type 1", b"\x80\x01%!": "Type 1"}
+_PROBE_PX: Final = 24
+
+
+class FontProblem(Exception):
+    """A font that cannot be used: `slug` for programs, `reason` for people, without any path."""
+
+    def __init__(self, slug: str, reason: str) -> None:
+        super().__init__(f"{slug}: {reason}")
+        self.slug = slug
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[FontProblem], tuple[str, str]]:
+        return (FontProblem, (self.slug, self.reason))
+
+
+@dataclass(frozen=True, slots=True)
+class FaceReport:
+    """What inspection found out about one face; JSON types only, so that it can cross a pipe.
+
+    `usable` holds the drawable text characters as ranges of `charset.to_ranges`; `scripts` counts them
+    by ISO 15924 code. `drawable_by` says how drawability was established. `sketch` is for finding
+    near-duplicates (`sketch.similarity`).
+    """
+
+    sha256: str
+    face_index: int
+    face_count: int
+    family: str
+    style: str
+    names: dict[str, str]
+    os2: dict[str, Any]
+    axes: list[dict[str, Any]]
+    instances: list[dict[str, Any]]
+    licence: str
+    licence_evidence: str
+    outlines: list[str]
+    color_tables: list[str]
+    bitmap_tables: list[str]
+    units_per_em: int
+    glyph_count: int
+    mapped_count: int
+    usable_count: int
+    usable: str
+    empty_count: int
+    empty: str
+    tofu_count: int
+    scripts: dict[str, int]
+    drawable_by: str
+    notes: list[str] = field(default_factory=list)
+    sketch: dict[str, str] = field(default_factory=dict)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the report as a JSON-able dict, which `Face` and `from_record` accept."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> FaceReport:
+        """Rebuild a report; keys that this version does not know are ignored."""
+        return cls(**{f.name: record[f.name] for f in fields(cls) if f.name in record})
+
+
+def count_faces(data: bytes) -> int:
+    """Return the number of faces in a font file; raises FontProblem if it is no font at all."""
+    _check_container(data)
+    count = int(hb.Face(hb.Blob(data)).count)
+    if count < 1:
+        raise FontProblem("font-unreadable", "the file has a font's signature but holds no face")
+    return count
+
+
+def inspect_face(data: bytes, face_index: int) -> FaceReport:
+    """Inspect one face of a font file's bytes; raises FontProblem if text cannot be drawn with it.
+
+    Hostile bytes may take the process down: call it in one that is expendable.
+    """
+    count = count_faces(data)
+    if not 0 <= face_index < count:
+        raise FontProblem("font-unreadable", f"the file has {count} faces, there is no face {face_index}")
+    tables = _Tables.read(data, face_index)
+    face = hb.Face(hb.Blob(data), face_index)
+    coverage = _find_coverage(face, tables)
+    if not coverage.usable:
+        raise _nothing_to_draw(tables, coverage)
+    return _report(data, face_index, count=count, face=face, tables=tables, coverage=coverage)
+
+
+def font_id_for(report: FaceReport, file_stem: str, face_index: int, taken: Set[str]) -> str:
+    """Return a unique id for the face: [a-z0-9_-]{1,80}, starting with a letter or digit, no dots.
+
+    A file of one face is called after its stem, a face of a collection after its names.
+    """
+    full = naming.slug(f"{report.family} {report.style}")
+    wanted = naming.slug(file_stem)
+    if report.face_count > 1:
+        wanted = full or (f"{wanted}-{face_index}" if wanted else "")
+    identity = hashlib.sha256(f"{report.sha256}:{face_index}".encode("ascii")).hexdigest()
+    return naming.free_id(wanted or full, identity, taken)
+
+
+class Face:
+    """One face opened for drawing: shaping font, axes, usable characters.
+
+    Takes the file's bytes (kept, not copied) and the record of `inspect_face`, so that a worker need not
+    inspect again. Raises FontProblem if the bytes do not open.
+    """
+
+    def __init__(self, data: bytes, face_index: int, record: Mapping[str, Any] | None = None) -> None:
+        report = FaceReport.from_record(record) if record else inspect_face(data, face_index)
+        self.report = report
+        self.face_index = face_index
+        self.usable = charset.from_ranges(report.usable)
+        self.axes = {axis["tag"]: axis for axis in report.axes}
+        self._hb = hb.Face(hb.Blob(data), face_index)
+        if not self._hb.glyph_count:
+            raise FontProblem("font-unreadable", "the font file no longer opens")
+        self._plain = shaping.instantiate(self._hb, {}, 0.0)
+
+    def font(self, axes: Iterable[tuple[str, float]] = (), bold: float = 0.0) -> shaping.TypeFont:
+        """Return the HarfBuzz font at variation `axes` (design units), emboldened by `bold` em."""
+        chosen = dict(axes)
+        return shaping.instantiate(self._hb, chosen, bold) if chosen or bold else self._plain
+
+    def can_draw(self, text: str) -> bool:
+        """Return True if every character of `text` is usable; the space counts if it is mapped."""
+        return all(ord(c) in self.usable or (c == " " and self.has_space) for c in text)
+
+    @property
+    def has_space(self) -> bool:
+        """Return True if the face maps U+0020, so that words can be set apart."""
+        return bool(self._plain.hb.get_nominal_glyph(0x20))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    names: dict[str, str]
+    os2: dict[str, Any]
+    axes: list[dict[str, Any]]
+    instances: list[dict[str, Any]]
+    outlines: tuple[str, ...]
+    bitmaps: tuple[str, ...]
+    colors: tuple[str, ...]
+
+    @classmethod
+    def read(cls, data: bytes, face_index: int) -> _Tables:
+        try:
+            with TTFont(io.BytesIO(data), fontNumber=face_index, lazy=True) as font:
+                return cls(
+                    names=fonttables.read_names(font),
+                    os2=fonttables.read_os2(font),
+                    axes=fonttables.read_axes(font),
+                    instances=fonttables.read_instances(font),
+                    outlines=fonttables.present(font, fonttables.OUTLINE_TABLES),
+                    bitmaps=fonttables.present(font, fonttables.BITMAP_TABLES),
+                    colors=fonttables.present(font, fonttables.COLOR_TABLES),
+                )
+        except MemoryError:
+            raise
+        except Exception as error:  # fontTools raises whatever the damage makes it raise
+            raise FontProblem("font-unreadable", f"its tables are damaged ({_brief(error)})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Coverage:
+    mapped: int
+    usable: frozenset[int]
+    empty: frozenset[int]
+    tofu: int
+
+
+def _check_container(data: bytes) -> None:
+    if len(data) > MAX_BYTES:
+        size = f"{len(data) / 2**20:.0f} MiB"
+        raise FontProblem("font-too-large", f"the file has {size}, the limit is {MAX_BYTES // 2**20} MiB")
+    if not data:
+        raise FontProblem("font-unreadable", "the file is empty")
+    for magic, kind in _PACKED.items():
+        if data.startswith(magic):
+            raise FontProblem("font-unreadable", f"{kind} is not read here; convert it to TTF or OTF")
+    if data[:4] not in _SFNT:
+        raise FontProblem("font-unreadable", "the file is not a TrueType or OpenType font")
+
+
+class _GlyphProbe:
+    """Tells glyphs with ink of their own from empty ones and from copies of the missing-glyph box."""
+
+    def __init__(self, face: Any, tables: _Tables) -> None:
+        self._font = shaping.instantiate(face, {}, 0.0)
+        self._rasterizer = shaping.Rasterizer()
+        self._outlined = bool(tables.outlines)
+        # Extents of colour glyphs are those of their pictures, so there only drawing tells.
+        self._must_draw = bool(tables.colors)
+        self._tofu_box = self._font.box(0)
+        self._tofu_ink = self._ink(0)
+
+    def judge(self, cp: int) -> str:
+        """Return "ink", "empty" or "tofu" for a mapped character."""
+        gid = self._font.hb.get_nominal_glyph(cp)
+        box = self._font.box(gid) if gid else None
+        if not self._outlined or box is None:
+            return "empty"
+        if self._must_draw and not self._ink(gid):
+            return "empty"
+        if self._tofu_ink and box == self._tofu_box and self._ink(gid) == self._tofu_ink:
+            return "tofu"
+        return "ink"
+
+    def _ink(self, gid: int) -> bytes:
+        return self._rasterizer.glyph_coverage(self._font, gid, _PROBE_PX)
+
+
+def _find_coverage(face: Any, tables: _Tables) -> _Coverage:
+    probe = _GlyphProbe(face, tables)
+    found: dict[str, set[int]] = {"ink": set(), "empty": set(), "tofu": set()}
+    for cp in face.unicodes:
+        if charset.is_text(cp) or charset.is_private(cp):
+            found[probe.judge(cp)].add(cp)
+    public = frozenset(cp for cp in found["ink"] if not charset.is_private(cp))
+    return _Coverage(
+        mapped=sum(map(len, found.values())),
+        usable=public or frozenset(found["ink"]),
+        empty=frozenset(found["empty"]),
+        tofu=len(found["tofu"]),
+    )
+
+
+def _nothing_to_draw(tables: _Tables, coverage: _Coverage) -> FontProblem:
+    if tables.colors and not coverage.tofu:
+        kinds = ", ".join(tables.colors)
+        return FontProblem("font-color-only", f"its glyphs are colour pictures ({kinds}), not outlines")
+    if tables.bitmaps:
+        kinds = ", ".join(tables.bitmaps)
+        return FontProblem(
+            "font-bitmap-only", f"its glyphs are bitmaps of fixed sizes ({kinds}), not outlines"
+        )
+    if not tables.outlines:
+        return FontProblem("font-unreadable", "it has no glyph outlines (no glyf, CFF or CFF2 table)")
+    return FontProblem(
+        "font-no-drawable-glyphs",
+        f"it maps {coverage.mapped} characters, {len(coverage.empty)} of them to empty glyphs and "
+        f"{coverage.tofu} to the missing-glyph box; none can be drawn",
+    )
+
+
+def _report(
+    data: bytes, face_index: int, *, count: int, face: Any, tables: _Tables, coverage: _Coverage
+) -> FaceReport:
+    names = tables.names
+    licence, evidence = naming.guess_licence(names)
+    notes = [] if names else ["it has no name table"]
+    if all(map(charset.is_private, coverage.usable)):
+        notes.append("all its characters are private-use: labels mean something with this font only")
+    if tables.colors:
+        notes.append("it has colour glyphs; only outlines are drawn")
+    probe = "rasterised at 24 px" if tables.colors else "outline bounds by HarfBuzz, not rasterised"
+    return FaceReport(
+        sha256=hashlib.sha256(data).hexdigest(),
+        face_index=face_index,
+        face_count=count,
+        family=names.get("typographic_family") or names.get("family", ""),
+        style=names.get("typographic_style") or names.get("style", ""),
+        names=names,
+        os2=tables.os2,
+        axes=tables.axes,
+        instances=tables.instances,
+        licence=licence,
+        licence_evidence=evidence,
+        outlines=list(tables.outlines),
+        color_tables=list(tables.colors),
+        bitmap_tables=list(tables.bitmaps),
+        units_per_em=int(face.upem),
+        glyph_count=int(face.glyph_count),
+        mapped_count=coverage.mapped,
+        usable_count=len(coverage.usable),
+        usable=charset.to_ranges(coverage.usable),
+        empty_count=len(coverage.empty),
+        empty=charset.to_ranges(coverage.empty),
+        tofu_count=coverage.tofu,
+        scripts=charset.count_scripts(coverage.usable),
+        drawable_by=probe,
+        notes=notes,
+        sketch=sketch.sketch(shaping.instantiate(face, {}, 0.0), coverage.usable),
+    )
+
+
+def _brief(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:120] if text else type(error).__name__

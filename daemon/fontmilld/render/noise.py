@@ -1,0 +1,70 @@
+"""Noise fields from one pool of normal deviates, made once per process and the same in all of them.
+
+Each row of a field starts at its own place in the pool, so fields do not repeat although the pool does.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from fontmilld.render import light
+from fontmilld.render.recipe import Spec
+
+_POOL: Final = 1 << 20
+_KEY: Final = 0x666F6E746D696C6C
+_GRID: Final = 4096.0
+
+Field = np.ndarray[Any, np.dtype[np.float32]]
+
+
+@functools.lru_cache(maxsize=1)
+def _pool() -> Field:
+    values = np.random.Generator(np.random.Philox(key=_KEY)).standard_normal(_POOL)
+    # A coarse grid swallows last-digit differences between mathematical libraries.
+    pool: Field = (np.rint(values * _GRID) / _GRID).astype(np.float32)
+    pool.flags.writeable = False
+    return pool
+
+
+def field(seed: int, shape: tuple[int, ...]) -> Field:
+    """Return a new float32 array of `shape` (rows, columns[, channels]) of normal deviates, sigma 1.
+
+    The same `seed` (0 <= seed < 2**63) and shape give the same field on any machine.
+    """
+    length = math.prod(shape[1:])
+    words = np.frombuffer(hashlib.shake_128(seed.to_bytes(8, "little")).digest(4 * shape[0]), dtype="<u4")
+    return _windows(length)[words % np.uint32(_POOL - length)].reshape(shape)
+
+
+@functools.lru_cache(maxsize=8)
+def _windows(length: int) -> Field:
+    """Return all stretches of `length` deviates of the pool, as a view."""
+    return np.lib.stride_tricks.sliding_window_view(_pool(), length)
+
+
+def _gaussian(codes: Field, step: Spec) -> Field:
+    """Add normal noise of `sigma` codes."""
+    out = field(step["seed"], codes.shape)
+    out *= np.float32(step["sigma"])
+    out += codes
+    return out
+
+
+def _poisson_gaussian(codes: Field, step: Spec) -> Field:
+    """Add noise of variance shot x + read at a light of x (0..1), as sensors do; then clip, as they do."""
+    how = step["light"]
+    levels = light.decode(codes, how)
+    variance = levels * np.float32(step["shot"]) + np.float32(step["read"])
+    return light.encode(levels + np.sqrt(variance) * field(step["seed"], codes.shape), how)
+
+
+MODELS: Final[dict[str, Callable[[Field, Spec], Field]]] = {
+    "gaussian-noise": _gaussian,
+    "poisson-gaussian-noise": _poisson_gaussian,
+}

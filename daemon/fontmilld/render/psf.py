@@ -1,0 +1,268 @@
+"""Point spread functions: kernels of unit sum whose centroid is the centre of the middle pixel.
+
+A kernel is held as integers that sum to 2**16: convolving 8-bit integers with it is exact in single
+precision, so the result is the same whatever SIMD width or order of summation a machine uses.
+Coordinates: x to the right, y downwards, pixels.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from fontmilld.render.recipe import Spec
+
+TOTAL: Final = 2**16
+_AXIS_TOTAL: Final = 2**8
+_TILE: Final = 11
+_MANY_TAPS: Final = 320
+_SUPERSAMPLE: Final = 8
+_MOST_RADIUS: Final = 64
+
+Kernel = np.ndarray[Any, np.dtype[np.float64]]
+Tile = tuple[int, int, np.ndarray[Any, np.dtype[np.float32]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Psf:
+    """A kernel of odd side. `axis` is set when the kernel is the outer product of that vector with itself.
+
+    `taps` and `axis` hold integers; the sum over the kernel (for `axis`, its sum squared) is TOTAL.
+    """
+
+    taps: Kernel
+    axis: Kernel | None = None
+
+    @property
+    def radius(self) -> int:
+        """Return half the side, rounded down: how far the kernel reaches."""
+        return int(self.taps.shape[0]) // 2
+
+    @property
+    def is_dense(self) -> bool:
+        """Return True if so many taps are not zero that a Fourier transform beats summing them."""
+        return self.axis is None and int(np.count_nonzero(self.taps)) > _MANY_TAPS
+
+    def moments(self) -> dict[str, Any]:
+        """Return size, centroid (x, y) and central second moments (xx, xy, yy) in px and px squared."""
+        weights = self.taps / self.taps.sum()
+        at = np.arange(weights.shape[0]) - self.radius
+        cols, rows = weights.sum(axis=0), weights.sum(axis=1)
+        cx, cy = float(cols @ at), float(rows @ at)
+        xx = float(cols @ (at * at)) - cx * cx
+        yy = float(rows @ (at * at)) - cy * cy
+        xy = float(at @ weights @ at) - cx * cy
+        return {
+            "size": int(weights.shape[0]),
+            "centroid": [round(cx, 4), round(cy, 4)],
+            "moments": [round(xx, 4), round(xy, 4), round(yy, 4)],
+        }
+
+
+    def picture(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Return the taps as an 8-bit picture, the largest white; negative ones are black."""
+        seen: np.ndarray[Any, np.dtype[np.uint8]] = np.clip(np.rint(self.taps * (255 / self.taps.max())), 0, 255).astype(np.uint8)
+        return seen
+
+    def tiles(self) -> list[Tile]:
+        """Return the turned kernel cut into (row, column, taps) of at most 11x11, without empty ones.
+
+        The library skips zeros in kernels of that size; larger ones it takes through a Fourier
+        transform, which is neither exact nor, for a thin trajectory, fast.
+        """
+        turned = self.taps[::-1, ::-1].astype(np.float32)
+        side = turned.shape[0]
+        found = []
+        for row in range(0, side, _TILE):
+            for col in range(0, side, _TILE):
+                tile = turned[row : row + _TILE, col : col + _TILE]
+                if tile.any():
+                    found.append((row, col, np.ascontiguousarray(tile)))
+        return found
+
+
+def measured(spec: Spec, kernel: Psf) -> dict[str, Any]:
+    """Return the moments of `kernel`, which is that of `spec`."""
+    return dict(_remembered_moments(spec)) if spec.kind in _FIXED else kernel.moments()
+
+
+@functools.lru_cache(maxsize=8)
+def _remembered_moments(spec: Spec) -> dict[str, Any]:
+    return _remembered(spec).moments()
+
+
+def build(spec: Spec) -> Psf:
+    """Return the kernel that `spec` describes; raises KeyError for an unknown kind."""
+    if spec.kind in _FIXED:
+        return _remembered(spec)
+    return _BUILDERS[spec.kind](spec)
+
+
+@functools.lru_cache(maxsize=8)
+def _remembered(spec: Spec) -> Psf:
+    return _BUILDERS[spec.kind](spec)
+
+
+def _identity(_: Spec) -> Psf:
+    return Psf(np.full((1, 1), float(TOTAL)))
+
+
+def _gaussian(spec: Spec) -> Psf:
+    axis = _gaussian_axis(float(spec["sigma"]))
+    return Psf(np.outer(axis, axis), axis)
+
+
+def _elliptic(spec: Spec) -> Psf:
+    return _quantised(_density(spec, 3.0, lambda squared: np.exp(-0.5 * squared)))
+
+
+def _generalised(spec: Spec) -> Psf:
+    beta = float(spec["beta"])
+    return _quantised(_density(spec, 3.0, lambda squared: np.exp(-0.5 * squared**beta)))
+
+
+def _plateau(spec: Spec) -> Psf:
+    beta = float(spec["beta"])
+    return _quantised(_density(spec, 4.0, lambda squared: 1.0 / (1.0 + squared**beta)))
+
+
+def _density(spec: Spec, reach: float, profile: Callable[[Kernel], Kernel]) -> Kernel:
+    """Return `profile` of the squared distance in units of an ellipse turned by `angle` degrees."""
+    sigma_x, sigma_y, angle = float(spec["sigma_x"]), float(spec["sigma_y"]), math.radians(spec["angle"])
+    radius = min(_MOST_RADIUS, max(1, math.ceil(reach * max(sigma_x, sigma_y))))
+    samples = 5 if min(sigma_x, sigma_y) < 0.6 else 3
+    x, y = _grid(radius, samples)
+    along = (x * math.cos(angle) + y * math.sin(angle)) / sigma_x
+    across = (y * math.cos(angle) - x * math.sin(angle)) / sigma_y
+    return _pooled(profile(along * along + across * across), samples)
+
+
+def _sinc(spec: Spec) -> Psf:
+    """Return the circular low-pass filter of Real-ESRGAN: J1(c r) c / (2 pi r), cut at `radius`."""
+    cutoff, radius = float(spec["cutoff"]), int(spec["radius"])
+    at = np.arange(-radius, radius + 1, dtype=np.float64)
+    r = np.hypot(at[np.newaxis, :], at[:, np.newaxis])
+    r[radius, radius] = 1.0
+    density = cutoff * _bessel_j1(cutoff * r) / (2 * math.pi * r)
+    density[radius, radius] = cutoff * cutoff / (4 * math.pi)
+    return _quantised(density)
+
+
+def _bessel_j1(z: Kernel) -> Kernel:
+    """Return J1 by Bessel's integral, 1/pi times that of cos(t - z sin t) over [0, pi]."""
+    steps = 64  # the trapezoid rule converges geometrically here
+    t = (np.arange(steps) + 0.5) * (math.pi / steps)
+    mean: Kernel = np.cos(t - z[..., np.newaxis] * np.sin(t)).mean(axis=-1)
+    return mean
+
+
+def _gaussian_axis(sigma: float) -> Kernel:
+    radius = max(1, math.ceil(3 * sigma))
+    edges = [math.erf((k - 0.5) / (sigma * math.sqrt(2))) for k in range(-radius, radius + 2)]
+    mass = np.diff(np.array(edges))
+    axis: Kernel = np.rint(mass / mass.sum() * _AXIS_TOTAL)
+    axis[radius] += _AXIS_TOTAL - axis.sum()
+    return axis
+
+
+def _disc(spec: Spec) -> Psf:
+    return _quantised(_disc_density(float(spec["radius"])))
+
+
+def _motion(spec: Spec) -> Psf:
+    return _quantised(_path_density(spec["path"]))
+
+
+def _disc_motion(spec: Spec) -> Psf:
+    disc, path = _disc_density(float(spec["radius"])), _path_density(spec["path"])
+    wide = np.pad(path, disc.shape[0] // 2)
+    # The disc is symmetric, so correlation is convolution.
+    return _quantised(np.asarray(cv2.filter2D(wide, -1, disc, borderType=cv2.BORDER_CONSTANT)))
+
+
+_BUILDERS: Final = {
+    "identity": _identity,
+    "gaussian": _gaussian,
+    "elliptic-gaussian": _elliptic,
+    "generalised-gaussian": _generalised,
+    "plateau": _plateau,
+    "sinc": _sinc,
+    "disc": _disc,
+    "motion": _motion,
+    "disc-motion": _disc_motion,
+}
+
+
+KINDS: Final = frozenset(_BUILDERS)
+_FIXED: Final = frozenset({"identity", "gaussian"})
+
+
+def _grid(radius: int, samples: int) -> tuple[Kernel, Kernel]:
+    at = (np.arange((2 * radius + 1) * samples) + 0.5) / samples - radius - 0.5
+    return at[np.newaxis, :], at[:, np.newaxis]
+
+
+def _pooled(fine: Kernel, samples: int) -> Kernel:
+    side = fine.shape[0] // samples
+    pooled: Kernel = fine.reshape(side, samples, side, samples).sum(axis=(1, 3))
+    return pooled
+
+
+def _disc_density(radius: float) -> Kernel:
+    x, y = _grid(max(0, math.ceil(radius - 0.5)), _SUPERSAMPLE)
+    inside = (x * x + y * y <= max(radius, 0.1) ** 2).astype(np.float64)
+    return _pooled(inside, _SUPERSAMPLE)
+
+
+def _path_density(path: tuple[tuple[float, float], ...]) -> Kernel:
+    """Spread equal time per segment over the pixels by bilinear weights, which keep the centroid."""
+    points = centred(path)
+    steps = max(2, math.ceil(4 * float(np.abs(np.diff(points, axis=0)).max(initial=0.5))))
+    part = (np.arange(steps) + 0.5) / steps
+    fine = points[:-1, np.newaxis] + part[:, np.newaxis] * np.diff(points, axis=0)[:, np.newaxis]
+    at = fine.reshape(-1, 2)
+    radius = math.ceil(float(np.abs(at).max())) if at.size else 0
+    side = 2 * radius + 3
+    base = np.floor(at).astype(np.int64)
+    fx, fy = (at - base).T
+    cell = (base[:, 1] + radius + 1) * side + base[:, 0] + radius + 1
+    flat = np.zeros(side * side)
+    for offset, weight in (
+        (0, (1 - fx) * (1 - fy)),
+        (1, fx * (1 - fy)),
+        (side, (1 - fx) * fy),
+        (side + 1, fx * fy),
+    ):
+        flat += np.bincount(cell + offset, weights=weight, minlength=side * side)
+    return flat.reshape(side, side)
+
+
+def centred(path: tuple[tuple[float, float], ...]) -> Kernel:
+    """Return the path moved so that its time average is the origin; shape (points, 2), px."""
+    points = np.array(path, dtype=np.float64)
+    moved: Kernel = points - mean_position(path)
+    return moved
+
+
+def mean_position(path: tuple[tuple[float, float], ...]) -> Kernel:
+    """Return where a point moving along the path is on average, equal time per segment; px."""
+    points = np.array(path, dtype=np.float64)
+    mean: Kernel = ((points[:-1] + points[1:]) / 2).mean(axis=0)
+    return mean
+
+
+def _quantised(density: Kernel) -> Psf:
+    taps = np.rint(density / density.sum() * TOTAL)
+    middle = taps.shape[0] // 2
+    rest = TOTAL - taps.sum()
+    # What rounding left goes to the middle, where it moves no centroid, unless there is nothing there.
+    at = (middle, middle) if taps[middle, middle] + rest >= 0 else np.unravel_index(taps.argmax(), taps.shape)
+    taps[at] += rest
+    rim = taps.shape[0] > 1 and not (taps[0].any() or taps[-1].any() or taps[:, 0].any() or taps[:, -1].any())
+    return Psf(np.ascontiguousarray(taps[1:-1, 1:-1]) if rim else taps)

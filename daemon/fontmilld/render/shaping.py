@@ -1,0 +1,164 @@
+"""Shaping and outline rasterising, both by HarfBuzz, in units of 1/16384 em with y upwards.
+
+One library does both, so what was measured is what is drawn: outlines are unhinted and scale linearly,
+hence a line is shaped once and its size chosen afterwards. Nothing depends on libraries of the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import uharfbuzz as hb
+
+EM: Final = 16384
+Matrix = tuple[float, float, float, float, float, float]
+
+# Letters of these scripts join or stack: extra space between clusters would break words apart.
+UNTRACKED: Final = frozenset({"Arab", "Syrc", "Mong", "Nkoo", "Deva", "Beng", "Guru", "Taml", "Telu", "Mlym"})
+
+
+# One placed glyph: id, origin (x, y) in units, index in the text of its cluster, ink box or None.
+# Plain tuples: a pair has dozens, and building objects would cost more than shaping them.
+Box = tuple[int, int, int, int]
+Glyph = tuple[int, int, int, int, Box | None]
+
+
+class TypeFont:
+    """A HarfBuzz font (`hb`) of EM units per em, with the ink boxes of the glyphs it was asked for."""
+
+    __slots__ = ("_advances", "_boxes", "hb")
+
+    def __init__(self, font: Any) -> None:
+        self.hb = font
+        self._boxes: dict[int, Box | None] = {}
+        self._advances: dict[str, int] = {}
+
+    def reckon(self, text: str) -> int:
+        """Return the width of `text` in units as if its characters stood side by side, unshaped."""
+        total = 0
+        for character in text:
+            width = self._advances.get(character)
+            if width is None:
+                gid = self.hb.get_nominal_glyph(ord(character)) or 0
+                width = self._advances[character] = int(self.hb.get_glyph_h_advance(gid))
+            total += width
+        return total
+
+    def box(self, gid: int) -> Box | None:
+        """Return (left, bottom, right, top) of a glyph's outline in units, None if it has no ink."""
+        try:
+            return self._boxes[gid]
+        except KeyError:
+            found = self._boxes[gid] = _extents(self.hb, gid)
+            return found
+
+
+def _extents(font: Any, gid: int) -> Box | None:
+    box = font.get_glyph_extents(gid)
+    if box is None or not box.width or not box.height:
+        return None
+    return (box.x_bearing, box.y_bearing + box.height, box.x_bearing + box.width, box.y_bearing)
+
+
+@dataclass(frozen=True, slots=True)
+class GlyphRun:
+    """A shaped line. `ink` is (left, bottom, right, top) of the outlines' boxes in units, y upwards."""
+
+    glyphs: tuple[Glyph, ...]
+    advance: int
+    ink: Box
+
+    @property
+    def has_ink(self) -> bool:
+        """Return True if any glyph has an outline."""
+        return self.ink[2] > self.ink[0] and self.ink[3] > self.ink[1]
+
+    @property
+    def is_complete(self) -> bool:
+        """Return True if no character fell back to .notdef."""
+        return all(glyph[0] for glyph in self.glyphs)
+
+
+def instantiate(face: Any, axes: Mapping[str, float], bold: float) -> TypeFont:
+    """Return a font of the HarfBuzz `face` at `axes` (design units), emboldened by `bold` em."""
+    font = hb.Font(face)
+    font.scale = (EM, EM)
+    if axes:
+        font.set_variations(dict(axes))
+    if bold:
+        font.synthetic_bold = (bold, bold, False)
+    return TypeFont(font)
+
+
+def shape(
+    font: TypeFont, text: str, script: str, language: str, *, rtl: bool, tracking: float = 0.0
+) -> GlyphRun:
+    """Shape one line of one direction; `tracking` em go between clusters of scripts that allow it."""
+    buffer = hb.Buffer()
+    buffer.add_str(text)
+    buffer.script, buffer.language = script, language or "und"
+    buffer.direction = "rtl" if rtl else "ltr"
+    hb.shape(font.hb, buffer)
+    extra = 0 if script in UNTRACKED else round(tracking * EM)
+    return _place(font, buffer, extra)
+
+
+def _place(font: TypeFont, buffer: Any, extra: int) -> GlyphRun:
+    glyphs: list[Glyph] = []
+    left = bottom = 1 << 40
+    right = top = -left
+    x, before, box_of = 0, -1, font.box
+    for info, pos in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
+        gid, cluster = info.codepoint, info.cluster
+        move_x, move_y, advance, _ = pos.position
+        if cluster != before and before >= 0:
+            x += extra
+        before = cluster
+        at, box = x + move_x, box_of(gid)
+        glyphs.append((gid, at, move_y, cluster, box))
+        x += advance
+        if box is not None:
+            left, right = min(left, at + box[0]), max(right, at + box[2])
+            bottom, top = min(bottom, move_y + box[1]), max(top, move_y + box[3])
+    ink = (left, bottom, right, top) if right >= left else (0, 0, 0, 0)
+    return GlyphRun(tuple(glyphs), x, ink)
+
+
+class Rasterizer:
+    """Turns runs into coverage. Holds scratch memory of the library, so one per thread."""
+
+    def __init__(self) -> None:
+        self._draw = hb.RasterDraw()
+
+    def coverage(
+        self, font: TypeFont, glyphs: Iterable[tuple[int, Matrix]], shape: tuple[int, int]
+    ) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Draw glyphs through their matrices from units, y upwards, to pixels, y downwards.
+
+        A matrix (xx, yx, xy, yy, x0, y0) takes (x, y) to (xx x + xy y + x0, yx x + yy y + y0). Returns
+        uint8 coverage of `shape` (height, width); what lies outside is cut off.
+        """
+        height, width = shape
+        draw = self._draw
+        for gid, matrix in glyphs:
+            # y runs downwards here, which turns the library's bottom-up rows into top-down ones.
+            draw.transform = matrix
+            draw.draw_glyph(font.hb, gid)
+        draw.extents = hb.RasterExtents(0, 0, width, height, width)
+        image = draw.render()
+        if image is None:
+            raise MemoryError("the rasterizer could not allocate its image")
+        return np.frombuffer(image.buffer, dtype=np.uint8).reshape(height, width)
+
+    def glyph_coverage(self, font: TypeFont, gid: int, size: int) -> bytes:
+        """Return the coverage of one glyph at `size` px, as bytes to compare; empty if it has no ink."""
+        scale = size / EM
+        self._draw.transform = (scale, 0.0, 0.0, -scale, 0.0, 0.0)
+        if not self._draw.draw_glyph_or_fail(font.hb, gid):
+            return b""
+        image = self._draw.render()
+        data = bytes(image.buffer) if image is not None else b""
+        return data if any(data) else b""

@@ -1,0 +1,768 @@
+"""One session as the daemon's loop sees it: lifecycle, plan, progress, and the talk with its writer thread.
+
+It knows ports (a writer, an event sink, a clock), never sockets or paths. Nothing here blocks.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from fontmill.errors import FontmillError
+from fontmill.model import IMAGES_PER_SAMPLE, ExportSession, FontInfo, Part, SessionSummary
+from fontmilld.core import layout, pacing
+from fontmilld.core.lifecycle import KEPT, Lifecycle, Phase, Reason, Step
+from fontmilld.core.planning import Batch, SessionPlan
+from fontmilld.core.progress import FontProgressTracker
+from fontmilld.core.ranges import RangeSet
+from fontmilld.inspection import context_of
+from fontmilld.opening import OpenTree
+from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext
+from fontmilld.store import writer as reports
+from fontmilld.store.checkpoint import Failure, FontState
+from fontmilld.store.exporter import dataset_card
+from fontmilld.store.ledger import SessionStore
+from fontmilld.store.logs import SessionLogs
+from fontmilld.store.parts import elsewhere
+from fontmilld.store.records import BatchKey, BatchRecord
+
+log = logging.getLogger(__name__)
+PROGRESS_SECONDS = 2.0
+EVENT_SECONDS = 0.2
+BACKLOG_BATCHES = 64
+"""Batches not yet on record at which no more are given out: a hung disk must not fill the memory."""
+STRIKES_ALONE = 2
+STRIKES_QUARANTINE = 3
+OPENING_DEATHS = 3
+"""In a row, without a finished batch of the font between."""
+FAULTS_PAUSE = 3
+
+
+class Writer(Protocol):
+    """The session's writer thread (store/writer.py)."""
+
+    def append(self, record: BatchRecord) -> None: ...
+    def call(self, token: Any, action: Callable[[SessionStore], Any]) -> None: ...
+    def reset(self) -> None: ...
+    def retry_commit(self) -> None: ...
+    def stop(self, settle: bool = True) -> None: ...
+
+
+class Surroundings(Protocol):
+    """What a session needs of the daemon."""
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+
+    def utc(self) -> str:
+        """ISO 8601 UTC."""
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> None:
+        """Call once on the loop."""
+
+    def publish(self, kind: str, session: str | None, data: Mapping[str, Any]) -> None:
+        """Send an event."""
+
+    def move(self, session: ManagedSession) -> bool:
+        """Go on in the next fallback path; False when there is none."""
+
+    def changed(self, session: ManagedSession) -> None:
+        """The session's status changed in a way that somebody may wait for."""
+
+    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str) -> None:
+        """Keep the status in the index. Called in the writer's thread."""
+
+
+@dataclass(slots=True)
+class Given:
+    """A batch that is out, and the storage's epoch when it was given out."""
+
+    batch: Batch
+    epoch: int
+
+
+@dataclass(slots=True)
+class ManagedSession:
+    """See the module. Every method is called on the loop's thread."""
+
+    session: ExportSession
+    around: Surroundings
+    writer: Writer
+    life: Lifecycle = field(default_factory=Lifecycle)
+    tracker: FontProgressTracker = field(default_factory=FontProgressTracker)
+    plan: SessionPlan[BatchDone] = field(default_factory=SessionPlan)
+    lock: Any = None
+    logs: SessionLogs | None = None
+    reason: str = ""
+    last_updated: str = ""
+    resumed: bool = False
+    epoch: int = 0
+    used_seconds: float = 0.0
+    moving: bool = False
+    _on_record: dict[str, RangeSet] = field(default_factory=dict)
+    _fonts: dict[str, FontInfo] = field(default_factory=dict)
+    _out: dict[int, Given] = field(default_factory=dict)
+    _records: dict[BatchKey, BatchRecord] = field(default_factory=dict)
+    _refused: list[BatchRecord] = field(default_factory=list)
+    _cost: dict[str, pacing.Smoothed] = field(default_factory=dict)
+    _strikes: Counter[tuple[str, int]] = field(default_factory=Counter)
+    _calls: int = 0
+    _faults: int = 0
+    _opening_deaths: Counter[str] = field(default_factory=Counter)
+    _saved_at: float = 0.0
+    _told_at: float = 0.0
+    _ending: bool = False
+    _stopped: bool = False
+    _finishing: set[str] = field(default_factory=set)
+    _finish_again: set[str] = field(default_factory=set)
+    _broken: bool = False
+    _resetting: bool = False
+    _delayed: bool = False
+
+    # Taking up ---------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """The session id."""
+        return self.session.session_id
+
+    @property
+    def path(self) -> str:
+        """The project's folder."""
+        return f"{self.session.output_path.rstrip('/')}/{self.session.project_name}"
+
+    def open(self, tree: OpenTree) -> None:
+        """The writer has opened the tree: plan what recovery left to do."""
+        self.session, self.lock, self.logs, self.resumed = tree.session, tree.lock, tree.logs, tree.resumed
+        self.last_updated = self.around.utc()
+        self.life = self.life.step(Step.OPENED)
+        for info in self.session.fonts:
+            self._fonts[info.font_id] = info
+            if info.accepted:
+                self._register(info, tree.recovery.fonts[info.font_id].state)
+            else:
+                self.tracker.register_font(info.font_id, info.total_samples, skipped=info.total_samples)
+        for font_id, found in tree.recovery.fonts.items():
+            self.plan.add(font_id, found.todo)
+            if not found.todo and not found.finished:
+                self._finish_font(font_id)
+        if tree.recovery.completed:
+            self.life = self.life.step(Step.EXHAUSTED).step(Step.FINISHED)
+            self._end("completed")
+            return
+        self._run_clock()
+        self._finish_if_exhausted()
+
+    def _register(self, info: FontInfo, state: FontState) -> None:
+        self._on_record[info.font_id] = state.done
+        done, failed = len(state.done | elsewhere(self.session, info.font_id)), len(state.failed)
+        last = max((s.last for s in (state.done, state.failed) if s), default=0)
+        self.tracker.register_font(info.font_id, info.total_samples, done, failed, last_index=last)
+
+    def fail(self, error: FontmillError) -> None:
+        """The session cannot go on."""
+        self.reason = error.slug
+        if not self.life.ended:
+            self.life = self.life.step(Step.FAIL)
+        self._tell("session-failed", {"slug": error.slug, "message": error.message})
+
+    # Giving out --------------------------------------------------------------------------------------
+
+    @property
+    def hungry(self) -> bool:
+        """Whether it could use a worker."""
+        return (self.life.dispatching and not self._ending and not self._broken
+                and len(self._records) < BACKLOG_BATCHES
+                and all(given.epoch == self.epoch for given in self._out.values()))  # they may still write
+
+    def next_batch(self, worker: int, workers: int, serial: int) -> tuple[FontContext, Batch] | None:
+        """A batch for a worker, with all it needs to know about the font."""
+        batch = self.plan.next_batch(worker, lambda font: self._size(font, workers))
+        if batch is None:
+            return None
+        self._out[serial] = Given(batch, self.epoch)
+        if self.tracker.start_font(batch.font_id, self.around.now(), self.around.utc()):
+            self._tell("font-started", {"font": batch.font_id}, quiet=True)
+        self.used_seconds += len(batch) * (self._seconds(batch.font_id) or 0.001)
+        return context_of(self.session, self.path, self._fonts[batch.font_id]), batch
+
+    def _seconds(self, font_id: str) -> float | None:
+        return self._cost.get(font_id, self._cost.get("", pacing.Smoothed())).value
+
+    def _size(self, font_id: str, workers: int) -> int:
+        size = pacing.batch_size(self._seconds(font_id))
+        return pacing.tail_size(size, self.plan.unissued, workers)
+
+    # Hearing back ------------------------------------------------------------------------------------
+
+    def batch_done(self, serial: int, answer: BatchDone) -> None:
+        """A worker finished a batch: journal it when its predecessors are in."""
+        given = self._out.pop(serial)
+        batch = given.batch
+        self._opening_deaths.pop(batch.font_id, None)
+        self.tracker.record_work(len(batch), answer.written, answer.stages, answer.retries)
+        spent = answer.stages.get("render", 0.0) + answer.stages.get("write", 0.0)
+        for name in (batch.font_id, ""):
+            self._cost[name] = self._cost.get(name, pacing.Smoothed()).fed(spent / len(batch), 0.3)
+        if given.epoch == self.epoch:
+            for released, result in self.plan.settle(batch, answer):
+                self._journal(released, result)
+        self._after_work()
+
+    def _journal(self, batch: Batch, answer: BatchDone) -> None:
+        failures = _grouped(answer.failures)
+        lost = RangeSet.of(span for failure in failures for span in failure.indices.spans)
+        record = BatchRecord(
+            batch.font_id, batch.first, batch.last, RangeSet.span(batch.first, batch.last) - lost, failures,
+            answer.lines, self.epoch, self._display(batch.font_id),
+        )
+        self._records[record.key] = record
+        self.writer.append(record)
+
+    def _display(self, font_id: str) -> dict[str, Any]:
+        return self.tracker.font_progress(font_id, self.around.now()).to_dict()
+
+    def batch_failed(self, serial: int, answer: BatchFailed) -> None:
+        """Font or storage failed a whole batch."""
+        given = self._out.pop(serial)
+        if given.epoch != self.epoch:
+            self._after_work()
+            return
+        self.plan.give_back(given.batch)
+        if answer.slug.startswith("font-"):
+            self._give_up_font(given.batch.font_id, answer)
+        else:
+            self._storage_trouble(FontmillError(answer.slug, answer.message, answer.details))
+        self._after_work()
+
+    def _give_up_font(self, font_id: str, answer: BatchFailed) -> None:
+        log.warning("session %s gives up font %s: %s", self.id, font_id, answer.slug)
+        dropped, released = self.plan.withdraw(font_id)
+        for batch, result in released:
+            self._journal(batch, result)
+        if dropped:
+            self._record_failure(font_id, dropped, answer.slug, answer.message)
+
+    def _record_failure(self, font_id: str, indices: RangeSet, slug: str, reason: str) -> None:
+        record = BatchRecord(font_id, indices.first, indices.last, RangeSet(), (Failure(slug, reason, indices),),
+                             b"", self.epoch, self._display(font_id))
+        self._records[record.key] = record
+        self.writer.append(record)
+
+    def batch_lost(self, serial: int, culprit: int | None) -> None:
+        """A worker died with the batch. `culprit`: the index it was at; 0 unknown; None: nobody is to blame."""
+        given = self._out.pop(serial)
+        batch = given.batch
+        self.tracker.record_death()
+        self._write_log(layout.ERRORS_LOG, "worker-died", {"font": batch.font_id, "batch": [batch.first, batch.last], "index": culprit})
+        if given.epoch == self.epoch:
+            if culprit is None:
+                self.plan.give_back(batch)
+            else:
+                self._charge(batch, culprit)
+        self._after_work()
+
+    def _charge(self, batch: Batch, culprit: int) -> None:
+        if not batch.first <= culprit <= batch.last:
+            culprit = batch.first if len(batch) == 1 else 0
+        if culprit == 0:
+            self._charge_font(batch)
+            return
+        self._strikes[batch.font_id, culprit] += 1
+        strikes = self._strikes[batch.font_id, culprit]
+        if strikes < STRIKES_ALONE:
+            self.plan.give_back(batch)
+        elif strikes < STRIKES_QUARANTINE:
+            self.plan.give_back(batch, batch.split_at(culprit))
+        else:
+            self._quarantine(batch, culprit)
+
+    def _charge_font(self, batch: Batch) -> None:
+        """The worker died before it drew anything: no sample is to blame, but the font may be."""
+        self.plan.give_back(batch)
+        self._opening_deaths[batch.font_id] += 1
+        if self._opening_deaths[batch.font_id] >= OPENING_DEATHS:
+            reason = f"Opening the font ended its process {OPENING_DEATHS} times in a row."
+            self._give_up_font(batch.font_id, BatchFailed(0, "font-crashed", reason))
+
+    def _quarantine(self, batch: Batch, culprit: int) -> None:
+        alone = Batch(culprit, culprit, batch.font_id)
+        self.plan.give_back(batch, batch.split_at(culprit))
+        self.plan.take_out(alone)
+        reason = f"Drawing this sample ended its process {STRIKES_QUARANTINE} times."
+        log.warning("session %s quarantines sample %d of font %s", self.id, culprit, batch.font_id)
+        outcome = BatchDone(0, b"", 0, ((culprit, "sample-poison", reason),), 0)
+        for released, result in self.plan.settle(alone, outcome):
+            self._journal(released, result)
+
+    def _after_work(self) -> None:
+        if self._ending:
+            self._skip_rest()  # what came back undone is not given out any more
+        self._finish_if_exhausted()
+        self._end_if_failed()
+        if not self._out:
+            self.around.changed(self)
+
+    # Reports of the writer ---------------------------------------------------------------------------
+
+    def report(self, report: reports.Report) -> None:
+        """Something happened in the writer's thread."""
+        handler = _REPORTS.get(type(report))
+        if handler is not None:
+            handler(self, report)
+        self._end_if_failed()
+        self.around.changed(self)
+
+    def _on_durable(self, report: reports.Durable) -> None:
+        self._faults = 0
+        now = self.around.now()
+        self.last_updated = self.around.utc()
+        for key in report.batches:
+            record = self._records.pop(key, None)
+            if record is not None:
+                self._count(record, now)
+                self.around.publish("batch", self.id, {
+                    "font": key.font_id, "first": key.first, "last": key.last, "done": len(record.done),
+                    "failed": sum(len(failure.indices) for failure in record.failures), "durable": report.durable})
+        self._tell_progress(now)
+        for font_id in {key.font_id for key in report.batches}:
+            if self.tracker.is_finished(font_id):
+                self._finish_font(font_id)
+        self._finish_if_exhausted()
+
+    def _count(self, record: BatchRecord, now: float) -> None:
+        self._on_record[record.font_id] = self._on_record.get(record.font_id, RangeSet()) | record.done
+        self.tracker.update(record.font_id, len(record.done), record.last, now)
+        for failure in record.failures:
+            self.tracker.fail(record.font_id, len(failure.indices), failure.reason)
+            self._write_log(layout.ERRORS_LOG, "samples-failed", {
+                "font": record.font_id, "slug": failure.slug, "reason": failure.reason,
+                "samples": failure.indices.to_list()})
+
+    def _on_refused(self, report: reports.Refused) -> None:
+        known = [self._records[key] for key in report.batches if key in self._records]
+        refused = [record for record in known if record.epoch == self.epoch]
+        if refused and not self._broken:  # else they are drawn again after the reset
+            self._refused += refused
+            self._storage_trouble(report.error)
+
+    def _on_delayed(self, report: reports.CommitDelayed) -> None:
+        if not self._delayed:  # every command makes the writer try, and tell, again
+            self._delayed = True
+            self._storage_trouble(report.error)
+            self.around.call_later(1.0, self._retry_commit)
+
+    def _retry_commit(self) -> None:
+        self._delayed = False
+        self.writer.retry_commit()
+
+    def _on_barrier_failed(self, report: reports.BarrierFailed) -> None:
+        if self._broken and not self._resetting:
+            return  # a reset is due already
+        self._broken, self._resetting = True, False
+        self._faults += 1
+        log.warning("session %s: a barrier failed (%d)", self.id, self._faults)
+        self.around.call_later(pacing.backoff(self._faults, 1.0), self._reset)
+        if self._faults >= FAULTS_PAUSE:
+            self._give_up_path(report.error)
+
+    def _reset(self) -> None:
+        if self._broken and not self._stopped:
+            self._resetting = True
+            self.writer.reset()
+
+    def _on_reset(self, report: reports.Reset) -> None:
+        """The storage lost what was not behind a barrier: all of it is drawn again (design 6.5)."""
+        self.epoch = report.epoch
+        self._broken = self._resetting = False
+        self._records.clear()
+        self._refused.clear()
+        self.plan = SessionPlan()
+        for font_id, state in report.fonts.items():
+            todo = state.todo(self._fonts[font_id].total_samples) - elsewhere(self.session, font_id)
+            self._recount(font_id, state)
+            self.plan.add(font_id, todo)
+            if font_id in self._finishing:  # its record was not behind the barrier either
+                self._finishing.discard(font_id)
+                if not todo:
+                    self._finish_font(font_id)
+        if self.life.phase is Phase.FINISHING and not self.plan.exhausted:
+            self.life = self.life.step(Step.REOPEN)
+        if self.life.phase is Phase.FINISHING:
+            self._finish()
+        if self._ending:
+            self._skip_rest()
+        self._finish_if_exhausted()
+
+    def _recount(self, font_id: str, state: FontState) -> None:
+        """Take back what was counted and is not on record: relaxed sessions count before the barrier."""
+        self._on_record[font_id] = state.done
+        counted = self.tracker.font_progress(font_id, self.around.now())
+        done = len(state.done | elsewhere(self.session, font_id))
+        self.tracker.reopen(font_id, counted.failed_samples - len(state.failed), counted.skipped_samples,
+                            counted.done_samples - done)
+
+    def _on_answer(self, report: reports.Answer) -> None:
+        self._calls -= 1
+        kind, font_id = report.token
+        if kind == "lock" and report.result is False and not self.life.ended:
+            self.abandon()
+            self._tell("session-failed", {"slug": "project-owned", "message": "Another daemon has taken over this project."})
+            self.reason = "project-owned"
+        if report.error is not None:
+            if not self._broken:
+                self._storage_trouble(report.error)
+            if kind in ("font", "finish"):
+                self._finishing.discard(font_id)
+                self._finish_again.add(font_id)
+                self.around.call_later(2.0, self._retry_finishing)
+        elif kind == "font":
+            self._font_finished(font_id)
+        elif kind == "finish":
+            self._complete()
+        self._finish_if_exhausted()
+
+    def _on_stopped(self, report: reports.Stopped) -> None:
+        self.let_go()
+
+    # Trouble -----------------------------------------------------------------------------------------
+
+    def _storage_trouble(self, error: FontmillError) -> None:
+        self._write_log(layout.ERRORS_LOG, "storage", {"slug": error.slug, "message": error.message, **error.details})
+        if error.slug == "disk-full":
+            self.pause(Reason.DISK, error.message)
+            return
+        self._faults += 1
+        if not error.kind.retryable or self._faults >= FAULTS_PAUSE:
+            self._give_up_path(error)
+        else:
+            self.around.call_later(pacing.backoff(self._faults, 1.0), self._append_refused)
+
+    def _give_up_path(self, error: FontmillError) -> None:
+        """The path has failed for good: pause, and go on elsewhere when there is a fallback."""
+        self.pause(Reason.FAULT, error.message)
+        if not self.moving and not self.life.ended:
+            self.moving = self.around.move(self)
+
+    def left_behind(self) -> Part:
+        """What this tree holds on record: the account that a fallback tree keeps of it."""
+        return Part(self.path, {font_id: done.to_list() for font_id, done in self._on_record.items() if done})
+
+    def abandon(self) -> None:
+        """The session lives on in another tree: this one is written no more."""
+        self.plan = SessionPlan()
+        self.life = Lifecycle(Phase.FAILED)
+        self._stopped = True
+        self.epoch += 1
+        self.writer.stop(settle=False)
+
+    def _append_refused(self) -> None:
+        again, self._refused = self._refused, []
+        for record in again:
+            self.writer.append(record)
+
+    # Pausing and ending ------------------------------------------------------------------------------
+
+    def pause(self, reason: Reason, detail: str = "") -> None:
+        """Stop giving out batches; those in flight are finished. Raises `wrong-state` when it has ended."""
+        if reason in self.life.reasons or (self.life.ended and reason is not Reason.USER):
+            return
+        self.life = self.life.pause(reason)
+        self.tracker.stop_clock(self.around.now())
+        self._persist()
+        self._tell("session-paused", {"reason": str(reason), "detail": detail})
+
+    def lift(self, *reasons: Reason) -> None:
+        """Remove reasons and go on when none is left."""
+        if self.life.ended:
+            raise FontmillError("wrong-state", f"The session has already {self.life.status}.")
+        before = self.life.reasons
+        self.life = self.life.lift(*reasons)
+        if before == self.life.reasons:
+            return
+        if not self.life.reasons:
+            self._faults = 0
+            self._run_clock()
+            self._append_refused()
+            self.writer.retry_commit()
+        self._persist()
+        self._tell("session-resumed", {"reasons": sorted(self.life.reasons)})
+
+    def _run_clock(self) -> None:
+        if self.life.dispatching:
+            self.tracker.run_clock(self.around.now())
+
+    def complete_as_is(self) -> None:
+        """Finish with what there is; the rest counts as skipped."""
+        if self.life.ended:
+            raise FontmillError("wrong-state", f"The session has already {self.life.status}.")
+        if self.life.phase is Phase.PREPARING:
+            raise FontmillError("busy", "The session is just being opened.", after_ms=500)
+        self._ending = True
+        self._skip_rest()
+        self._finish_if_exhausted()
+
+    def _skip_rest(self) -> None:
+        for font_id in list(self.plan.fonts):
+            dropped, released = self.plan.withdraw(font_id)
+            for batch, result in released:
+                self._journal(batch, result)
+            if dropped:
+                self.tracker.skip(font_id, len(dropped), "The session was completed before this sample was made.")
+            if self.tracker.is_finished(font_id):
+                self._finish_font(font_id)
+
+    def cancel(self) -> None:
+        """Stop for good. What is made stays."""
+        if self.life.ended:
+            raise FontmillError("wrong-state", f"The session has already {self.life.status}.")
+        for font_id in list(self.plan.fonts):
+            for batch, result in self.plan.withdraw(font_id)[1]:
+                self._journal(batch, result)
+        self.fail(FontmillError("cancelled"))
+        self._end_if_failed()
+
+    def _end_if_failed(self) -> None:
+        """Let go of the tree once what was out when the session failed is on record."""
+        if self.life.phase is Phase.FAILED and not self._stopped and not self._out and not self._records:
+            self._end("failed", self.reason)
+
+    def close(self) -> None:
+        """Let go of the tree as soon as what is out is on record; the session's life here is over."""
+        if not self.life.ended:
+            for font_id in list(self.plan.fonts):
+                for batch, result in self.plan.withdraw(font_id)[1]:
+                    self._journal(batch, result)
+            self.fail(FontmillError("busy", "The session is closed for another operation."))
+            self._end_if_failed()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the tree is free."""
+        return self.lock is None and self.life.ended
+
+    def drain(self) -> None:
+        """The daemon is leaving: finish what is out and let go of the tree."""
+        progress = self._progress()
+        self._call(("progress", ""), lambda store: store.save_progress(progress, flush=True))
+        self._stop_writer()
+
+    def _stop_writer(self) -> None:
+        self._stopped = True
+        self.writer.stop(settle=True)
+
+    def beat_lock(self) -> None:
+        """Show other machines that the tree's owner lives; somebody else's tree is not written any more."""
+        if self.lock is not None and not self.life.ended:
+            self._call(("lock", ""), lambda store, lock=self.lock: lock.beat())  # type: ignore[misc]
+
+    def let_go(self) -> None:
+        """Give the tree free, whatever the writer is stuck in."""
+        if self.lock is not None:
+            self.lock.release()
+            self.lock = None
+
+    @property
+    def quiescent(self) -> bool:
+        """Whether no picture is being written and everything drawn is on record."""
+        return not self._out and (not self._records or bool(self.life.reasons and self._refused)) and not self._calls
+
+    @property
+    def in_flight(self) -> int:
+        """Samples that are out."""
+        return sum(len(given.batch) for given in self._out.values())
+
+    def _finish_font(self, font_id: str) -> None:
+        if font_id in self._finishing:
+            return
+        self._finishing.add(font_id)
+        info = self._fonts[font_id]
+        self.tracker.complete_font(font_id, self.around.utc())
+        display = self._display(font_id)
+        self._call(("font", font_id), lambda store: store.finish_font(font_id, dict(info.record), display))
+
+    def _call(self, token: tuple[str, str], action: Callable[[SessionStore], Any]) -> None:
+        self._calls += 1
+        self.writer.call(token, action)
+
+    def _font_finished(self, font_id: str) -> None:
+        progress = self.tracker.font_progress(font_id, self.around.now())
+        kind = "font-completed" if progress.status == "completed" else "font-failed"
+        self._tell(kind, {"font": font_id, "done": progress.done_samples, "failed": progress.failed_samples}, quiet=True)
+        self._finish_if_exhausted()
+
+    def _retry_finishing(self) -> None:
+        again, self._finish_again = self._finish_again, set()
+        for font_id in sorted(again - {""}):
+            if self.tracker.is_finished(font_id):
+                self._finish_font(font_id)
+        if self.life.phase is Phase.FINISHING:
+            self._finish()
+        else:
+            self._finish_if_exhausted()
+
+    def _finish_if_exhausted(self) -> None:
+        idle = not (self._out or self._records or self._calls or self._finish_again or self._broken)
+        if self.life.phase is Phase.RENDERING and self.plan.exhausted and idle:
+            self.life = self.life.step(Step.EXHAUSTED)
+            self._finish()
+
+    def _finish(self) -> None:
+        if "" in self._finishing or self._broken:
+            return
+        self._finishing.add("")
+        summary = self.summary()
+        counts = {font["font_id"]: font["done_samples"] for font in summary.fonts}
+        card = dataset_card(self.session, counts)
+        progress = {**self._progress(), "status": "completed"}
+
+        def finish(store: SessionStore) -> None:
+            store.save_progress(progress)
+            committed = store.finish(summary, card)
+            if committed.error is not None:
+                raise committed.error
+
+        self._call(("finish", ""), finish)
+
+    def _complete(self) -> None:
+        self.life = self.life.step(Step.FINISHED)
+        self.tracker.stop_clock(self.around.now())
+        self.last_updated = self.around.utc()
+        self._tell("session-completed", self.status())
+        self._end("completed")
+
+    def _end(self, status: str, detail: str = "") -> None:
+        progress, session_id, note = self._progress(), self.id, self.around.note
+        if status == "failed":
+            self._call(("progress", ""), lambda store: store.save_progress(progress, flush=True))
+        self._call(("note", ""), lambda store: note(session_id, status, (), detail))
+        self._stop_writer()
+
+    # Telling -----------------------------------------------------------------------------------------
+
+    def _persist(self) -> None:
+        progress, life, session_id, note = self._progress(), self.life, self.id, self.around.note
+        kept = tuple(sorted(str(reason) for reason in life.reasons & KEPT))
+
+        def persist(store: SessionStore) -> None:
+            try:
+                store.save_progress(progress)
+                store.settle()
+            finally:  # what a person wants is kept also when the output is full or broken
+                note(session_id, "paused" if kept else "active", kept, "")
+
+        self._call(("persist", ""), persist)
+
+    def _progress(self) -> dict[str, Any]:
+        """`progress.json` of the project: the status object, and the statistics beside it."""
+        now = self.around.now()
+        return {**self.status(), "stats": self.tracker.stats().to_dict(), "performance": self.tracker.metrics(now).to_dict()}
+
+    def _tell_progress(self, now: float) -> None:
+        if now - self._told_at >= EVENT_SECONDS:
+            self._told_at = now
+            self.around.publish("progress", self.id, self.status())
+        if now - self._saved_at >= PROGRESS_SECONDS:
+            self._saved_at = now
+            progress = self._progress()
+            self._call(("progress", ""), lambda store: store.save_progress(progress))
+            self._write_log(layout.PERFORMANCE_LOG, "progress", {**progress["performance"], **progress["stats"]})
+
+    def _write_log(self, name: str, event: str, fields: Mapping[str, Any]) -> None:
+        """One line in the project's own logs; written, like all else in the tree, by the writer's thread."""
+        logs = self.logs
+        if logs is None or self._stopped:
+            return
+
+        def write(_: SessionStore) -> None:
+            logs.write(name, event, dict(fields))
+            logs.flush()
+
+        self._call(("log", ""), write)
+
+    def _tell(self, kind: str, data: Mapping[str, Any], quiet: bool = False) -> None:
+        if not quiet:
+            log.info("session %s: %s", self.id, kind)
+        self._write_log(layout.EXPORT_LOG, kind, data)
+        self.around.publish(kind, self.id, data)
+        self.around.changed(self)
+
+    def status(self) -> dict[str, Any]:
+        """The status object of docs/protocol.md."""
+        now = self.around.now()
+        overall = self.tracker.overall(now).to_dict()
+        running = self.life.dispatching
+        overall["processing_rate"] = overall["processing_rate"] if running else 0.0
+        overall["estimated_time_remaining"] = overall["estimated_time_remaining"] if running or self.life.ended else None
+        return {
+            "session_id": self.id, "project_name": self.session.project_name, "output_path": self.session.output_path,
+            "project_path": self.path, "status": self.life.status, "phase": str(self.life.phase),
+            "pause_reasons": sorted(str(reason) for reason in self.life.reasons), "reason": self.reason, **overall,
+            "durable_samples": overall["exported_samples"], "in_flight_samples": self.in_flight,
+            "quiescent": self.quiescent, "bottleneck": self.tracker.metrics(now).bottleneck,
+            "parts": [{"path": part.path, "samples": _samples_of(part)} for part in self.session.parts],
+            "created_at": self.session.created_at, "last_updated": self.last_updated,
+        }
+
+    def fonts(self) -> list[dict[str, Any]]:
+        """Every accepted face and every refused file."""
+        now = self.around.now()
+        entries = []
+        for info in self.session.fonts:
+            progress = self.tracker.font_progress(info.font_id, now)
+            entries.append({
+                "font_id": info.font_id, "source": info.source, "face_index": info.face_index, "sha256": info.sha256,
+                "family": info.family, "style": info.style, "slug": info.slug,
+                **{k: v for k, v in progress.to_dict().items() if k not in ("font_name", "status")},
+                "status": progress.status, "reason": info.reason or progress.last_error or "",
+            })
+        return entries
+
+    def summary(self) -> SessionSummary:
+        overall = self.tracker.overall(self.around.now())
+        failures: Counter[str] = Counter()
+        fonts = []
+        for entry in self.fonts():
+            fonts.append({key: entry[key] for key in (
+                "font_id", "family", "style", "sha256", "face_index", "status", "reason", "total_samples",
+                "done_samples", "failed_samples", "skipped_samples")})
+            if entry["failed_samples"] or entry["skipped_samples"]:
+                failures[entry["reason"]] += entry["failed_samples"] + entry["skipped_samples"]
+        return SessionSummary(
+            session_id=self.id, project_name=self.session.project_name, status="completed",
+            created_at=self.session.created_at, completed_at=self.around.utc(),
+            total_samples=overall.total_samples, exported_samples=overall.exported_samples,
+            failed_samples=overall.failed_samples, skipped_samples=overall.skipped_samples,
+            total_images=overall.total_images, exported_images=overall.exported_samples * IMAGES_PER_SAMPLE,
+            failed_images=overall.failed_images, fonts=tuple(fonts), failures=dict(sorted(failures.items())),
+            config=self.session.config.to_dict(), fingerprint=self.session.fingerprint,
+        )
+
+
+_REPORTS: Mapping[type, Callable[[ManagedSession, Any], None]] = {
+    reports.Durable: ManagedSession._on_durable,
+    reports.Refused: ManagedSession._on_refused,
+    reports.CommitDelayed: ManagedSession._on_delayed,
+    reports.BarrierFailed: ManagedSession._on_barrier_failed,
+    reports.Reset: ManagedSession._on_reset,
+    reports.Answer: ManagedSession._on_answer,
+    reports.Stopped: ManagedSession._on_stopped,
+}
+
+
+def _samples_of(part: Part) -> int:
+    return sum(len(RangeSet.of(spans)) for spans in part.fonts.values())
+
+
+def _grouped(failures: tuple[Any, ...]) -> tuple[Failure, ...]:
+    """(index, slug, reason) triples as one Failure a reason, in a fixed order."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for index, slug, reason in failures:
+        groups.setdefault((slug, reason), []).append(index)
+    return tuple(
+        Failure(slug, reason, RangeSet.of((index, index) for index in indices))
+        for (slug, reason), indices in sorted(groups.items())
+    )

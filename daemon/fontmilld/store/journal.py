@@ -1,0 +1,101 @@
+"""Reading and rewriting the labels file `metadata.jsonl`, which is the journal. Streams; never holds a file."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Set
+from typing import Final
+
+from fontmilld.core.labels import MAX_LINE, read_claim
+from fontmilld.core.ranges import RangeSet
+from fontmilld.store.tree import Tree
+
+_BLOCK: Final = 1 << 20
+
+
+def lines(tree: Tree, name: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """(offset, line with its newline) from `start`, which must be the beginning of a line, to `end`.
+
+    What follows the last newline comes as it is, without one. A line longer than MAX_LINE comes in pieces
+    that are no claims.
+    """
+    offset, rest = start, b""
+    for block in _bounded(tree.stream(name, start), None if end is None else end - start):
+        pieces = (rest + block).split(b"\n")
+        rest = pieces.pop()
+        for piece in pieces:
+            yield offset, piece + b"\n"
+            offset += len(piece) + 1
+        if len(rest) > MAX_LINE:
+            yield offset, rest
+            offset, rest = offset + len(rest), b""
+    if rest:
+        yield offset, rest
+
+
+def _bounded(blocks: Iterable[bytes], left: int | None) -> Iterator[bytes]:
+    for block in blocks:
+        if left is None:
+            yield block
+            continue
+        if left <= 0:
+            return
+        yield block[:left]
+        left -= len(block)
+
+
+def prefix(tree: Tree, name: str, length: int) -> Iterator[bytes]:
+    """The first `length` bytes, in blocks."""
+    return _bounded(tree.stream(name), length)
+
+
+def without(tree: Tree, name: str, drop: RangeSet) -> Iterator[bytes]:
+    """The journal less the lines of `drop` and whatever is no claim, in blocks."""
+    return _joined(line for _, line in lines(tree, name) if _kept(line, drop))
+
+
+def _kept(line: bytes, drop: RangeSet) -> bool:
+    claim = read_claim(line)
+    return claim is not None and line.endswith(b"\n") and claim.index not in drop
+
+
+def less(tree: Tree, name: str, dropped: Set[int]) -> Iterator[bytes]:
+    """The journal less the lines at these offsets, in blocks."""
+    return _joined(line for offset, line in lines(tree, name) if offset not in dropped)
+
+
+def in_order(tree: Tree, name: str) -> Iterator[bytes]:
+    """The journal with its lines in index order, in blocks. Holds 16 bytes and an integer a line."""
+    indices, offsets = array("Q"), array("Q")
+    end = 0
+    for offset, line in lines(tree, name):
+        claim = read_claim(line)
+        if claim is not None:
+            indices.append(claim.index)
+            offsets.append(offset)
+            end = offset + len(line)
+    offsets.append(end)
+    order = sorted(range(len(indices)), key=indices.__getitem__)
+    return _joined(tree.read(name, offsets[a], offsets[b + 1] - offsets[a]) for a, b in _runs(order))
+
+
+def _runs(order: list[int]) -> Iterator[tuple[int, int]]:
+    """Stretches of consecutive line numbers, so that each is one read."""
+    start = 0
+    for at in range(1, len(order) + 1):
+        if at == len(order) or order[at] != order[at - 1] + 1:
+            yield order[start], order[at - 1]
+            start = at
+
+
+def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= _BLOCK:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)

@@ -1,0 +1,252 @@
+"""SessionStore: the synchronous core of a session's writer thread. All state files of a tree pass through here.
+
+A commit writes the new checkpoints beside the old ones, then makes ONE barrier over images, lines and those
+files, then gives them their names. So a visible checkpoint never names what the barrier did not cover (I1,
+I5), and a commit costs one sync however many fonts took part (I8). A rename lost in a power cut leaves the
+checkpoint of one commit earlier, whose tail is verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from fontmill.errors import FontmillError
+from fontmill.model import SCHEMA_VERSION, ExportSession, FontInfo, SessionSummary
+from fontmilld.core import layout
+from fontmilld.core.ranges import RangeSet
+from fontmilld.store.checkpoint import FontState, dump
+from fontmilld.store.exporter import export_session_summary
+from fontmilld.store.fontledger import FontLedger, Stamp
+from fontmilld.store.identity import boot_id as this_boot
+from fontmilld.store.records import BarrierError, BatchKey, BatchRecord, Committed, RolledBack
+from fontmilld.store.tree import Tree
+
+
+def utc_now() -> str:
+    """Now, as ISO 8601 UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class SessionStore:
+    """See the module. Used by one thread.
+
+    `fonts` is what recovery found, fonts with nothing yet left out; `unsaved` names those whose checkpoint
+    must be written at the next commit. After a failed barrier it is `broken` until `rollback`.
+    """
+
+    def __init__(
+        self, tree: Tree, session: ExportSession, fonts: Mapping[str, FontState] | None = None, *,
+        unsaved: Set[str] = frozenset(), boot_id: str | None = None, now: Callable[[], str] = utc_now,
+    ) -> None:
+        self.tree = tree
+        self.session = session
+        self.epoch = 0
+        self.broken = False
+        self.relaxed = session.config.durability == "relaxed"
+        self._stamp = Stamp(this_boot() if boot_id is None else boot_id, now)
+        self._pending: list[BatchKey] = []
+        self._staged: list[str] = []
+        self._progress: bytes | None = None
+        found = fonts or {}
+        self._fonts = {
+            info.font_id: self._ledger(info, found.get(info.font_id) or FontState(info.font_id), info.font_id in unsaved)
+            for info in session.fonts if info.accepted
+        }
+
+    def _ledger(self, info: FontInfo, state: FontState, touched: bool) -> FontLedger:
+        count = self.session.config.num_samples
+        return FontLedger(self.tree, info, count, self._stamp, state, state, state.mark, touched)
+
+    def state(self, font_id: str) -> FontState:
+        """Where a font stands, batches that are not committed yet included. Raises KeyError."""
+        return self._fonts[font_id].state
+
+    @property
+    def pending(self) -> tuple[BatchKey, ...]:
+        """Batches appended and not committed."""
+        return tuple(self._pending)
+
+    @property
+    def wants_commit(self) -> bool:
+        """Whether a commit has anything to do."""
+        return bool(self._pending or self._staged) or any(font.touched for font in self._fonts.values())
+
+    # Batches -----------------------------------------------------------------------------------------
+
+    def append(self, record: BatchRecord) -> None:
+        """Add a batch's lines to the journal; they count after the next `commit`.
+
+        Raises what `Tree.append` raises, and then nothing of the batch is kept: it can be appended again.
+        A batch given out before a rollback is refused: its images may be among what the storage lost.
+        """
+        if self.broken or record.epoch != self.epoch:
+            raise FontmillError("storage-failed", "The storage failed since this batch was begun; it is made again.")
+        self._fonts[record.font_id].append(record)
+        self._pending.append(record.key)
+
+    # Commit ------------------------------------------------------------------------------------------
+
+    def commit(self) -> Committed:
+        """Make everything appended durable, with one barrier, and say so in the checkpoints.
+
+        Relaxed durability: no barrier, only the checkpoints. Raises BarrierError, after which only
+        `rollback` helps; any other FontmillError means that nothing was committed: commit again later.
+        """
+        return self._commit(barrier=not self.relaxed)
+
+    def settle(self) -> Committed:
+        """Like `commit`, and durable in relaxed mode too: for a pause and for the end."""
+        for font in self._fonts.values():
+            font.touched = font.touched or font.state != font.settled
+        return self._commit(barrier=True)
+
+    def _commit(self, barrier: bool) -> Committed:
+        self._refuse_if_broken()
+        fonts = [font for font in self._fonts.values() if font.touched]
+        if not fonts and not self._staged:
+            self._flush_progress()
+            return Committed(durable=barrier)
+        checkpoints = [font.stage_checkpoint(barrier) for font in fonts]
+        self._stage_progress()
+        if barrier:
+            self._pass_barrier(self._touched([*checkpoints, *self._staged]))
+            for font in fonts:
+                font.settle()
+        batches, self._pending = tuple(self._pending), []
+        return Committed(batches, barrier, self._publish(fonts, checkpoints))
+
+    def _refuse_if_broken(self) -> None:
+        if self.broken:
+            raise BarrierError("storage-failed")
+
+    def _stage_progress(self) -> None:
+        if self._progress is not None:
+            self._stage(layout.PROGRESS_FILE, self._progress)
+            self._progress = None
+
+    def _stage(self, name: str, data: bytes) -> None:
+        self.tree.stage(name, data)
+        self._will_publish(name)
+
+    def _will_publish(self, name: str) -> None:
+        if name not in self._staged:
+            self._staged.append(name)
+
+    def _flush_progress(self) -> None:
+        if self._progress is not None:
+            self.tree.replace(layout.PROGRESS_FILE, self._progress)
+            self._progress = None
+
+    def _pass_barrier(self, names: Iterable[str]) -> None:
+        try:
+            self.tree.barrier(names)
+        except FontmillError as error:
+            self.broken = True
+            raise BarrierError(error.slug, error.message, error.details) from error
+
+    def _touched(self, staged: Iterable[str]) -> Iterator[str]:
+        """All files written since the last barrier, made up as they are asked for."""
+        for name in staged:
+            yield name + layout.PART_SUFFIX
+        for font in self._fonts.values():
+            yield from font.fresh_names()
+
+    def _publish(self, fonts: list[FontLedger], checkpoints: list[str]) -> FontmillError | None:
+        """Give staged files their names. On a failure fonts stay touched: the next commit stages them again."""
+        try:
+            for name in checkpoints:
+                self.tree.publish(name)
+            while self._staged:
+                self.tree.publish(self._staged[-1])
+                self._staged.pop()
+        except FontmillError as error:
+            return error
+        for font in fonts:
+            font.touched = False
+        return None
+
+    def rollback(self) -> RolledBack:
+        """After a failed barrier, go back to the last good one; a new epoch begins.
+
+        Raises when the storage still fails; call it again later.
+        """
+        self._discard_staged()
+        for font in self._fonts.values():
+            font.rewind()
+        self.broken = False
+        self.epoch += 1
+        self._pending = []
+        return RolledBack(self.epoch, {name: font.state for name, font in self._fonts.items()})
+
+    def _discard_staged(self) -> None:
+        touched = [layout.checkpoint_file(name) for name, font in self._fonts.items() if font.touched]
+        for name in (*touched, *self._staged):
+            self.tree.remove(name + layout.PART_SUFFIX)
+        self._staged.clear()
+
+    # Ends --------------------------------------------------------------------------------------------
+
+    def finish_font(self, font_id: str, record: Mapping[str, Any], display: Mapping[str, Any] | None = None) -> None:
+        """Put the labels in order and stage the font record; the next commit makes both count.
+
+        `record` (names, licence, axes, coverage, ...) must be equal in every run of the same session.
+        """
+        self._refuse_if_broken()
+        font = self._fonts[font_id]
+        font.mend()
+        if not font.state.in_order:
+            self._settle_fully()
+        font.put_in_order()
+        self._will_publish(font.finish(record, display))
+
+    def save_progress(self, progress: Mapping[str, Any], flush: bool = False) -> None:
+        """The project's `progress.json`: written with the next commit, or now."""
+        self._progress = dump({"schema_version": SCHEMA_VERSION, **progress})
+        if flush:
+            self._flush_progress()
+
+    def finish(self, summary: SessionSummary, card: str) -> Committed:
+        """Commit, then the dataset card, and last of all, when all else is durable, `summary.json`.
+
+        Raises what `commit` raises, also for a rename that failed; call it again then.
+        """
+        self._refuse_if_broken()
+        self._stage(layout.CARD_FILE, card.encode())
+        committed = self._settle_fully()
+        self._seal()
+        export_session_summary(self.tree, summary)
+        return committed
+
+    def _settle_fully(self) -> Committed:
+        committed = self.settle()
+        if committed.error is not None:
+            raise committed.error
+        return committed
+
+    def _seal(self) -> None:
+        """Make the renames of the last commit durable too: no staged file may come back after the end."""
+        names = [f"{layout.LOGS_DIR}/{name}" for name in layout.LOG_FILES]
+        names += [of(name) for name in self._fonts for of in (layout.checkpoint_file, layout.font_file)]
+        self._pass_barrier(names)
+
+    def reopen(self, font_id: str, indices: RangeSet) -> FontState:
+        """Take up samples again, failed ones or done ones: they are forgotten, and the session is unfinished.
+
+        Their lines come at the end of the journal; `finish_font` puts them where they belong. With no indices
+        only the font's record is made anew. Raises what `commit` raises; call it again then.
+        """
+        self._refuse_if_broken()
+        self._settle_fully()
+        self.tree.remove(layout.SUMMARY_FILE)
+        font = self._fonts[font_id]
+        font.reopen(indices)
+        self._settle_fully()
+        return font.state
+
+    def close(self) -> None:
+        """Let go of the tree."""
+        with suppress(FontmillError):
+            self.tree.close()

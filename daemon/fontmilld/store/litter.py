@@ -1,0 +1,137 @@
+"""What is ours in a tree and what is not: sweeping, listing, deleting. Foreign files are told, never touched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from fontmill.errors import FontmillError
+from fontmill.model import ExistingFileMap, ExportSession
+from fontmilld.core import layout
+from fontmilld.core.ranges import RangeSet
+from fontmilld.store.tree import Tree
+
+_TOP: Final = (
+    layout.SUMMARY_FILE, layout.REPORT_FILE, layout.CARD_FILE, layout.PROGRESS_FILE, layout.SESSION_FILE,
+)
+_FONT: Final = (layout.checkpoint_file, layout.font_file, layout.samples_file)
+_LOG: Final = re.compile("(?:" + "|".join(map(re.escape, layout.LOG_FILES)) + r")(?:\.[1-9])?")
+
+
+def sweep(tree: Tree, session: ExportSession) -> int:
+    """Remove our own temporary files; returns how many there were."""
+    found = 0
+    for name in staged_names(session):
+        if tree.size(name) is not None:
+            tree.remove(name)
+            found += 1
+    return found
+
+
+def staged_names(session: ExportSession) -> Iterator[str]:
+    """Every temporary file that a session can leave behind."""
+    for name in _TOP:
+        yield name + layout.PART_SUFFIX
+    for font in session.fonts:
+        if font.accepted:
+            for of in _FONT:
+                yield of(font.font_id) + layout.PART_SUFFIX
+
+
+def is_image_of(name: str, font_id: str, num_samples: int) -> bool:
+    """Whether a file name is one that a session of `num_samples` gives to an image of this font."""
+    image = layout.parse_image_name(name)
+    return (
+        image is not None and image.font_id == font_id and 1 <= image.index <= num_samples
+        and image.width == layout.index_width(num_samples)
+    )
+
+
+def sweep_unclaimed(tree: Tree, font_id: str, num_samples: int, done: RangeSet) -> int:
+    """Remove images of a finished font that no label names; returns how many there were."""
+    folder = layout.images_dir(font_id)
+    surplus = []
+    for entry in tree.names(folder):
+        image = layout.parse_image_name(entry.name)
+        if image and is_image_of(entry.name, font_id, num_samples) and image.index not in done:
+            surplus.append(entry.name)
+    for name in surplus:
+        tree.remove(f"{folder}/{name}")
+    return len(surplus)
+
+
+def scan_existing_files(tree: Tree, session: ExportSession) -> ExistingFileMap:
+    """scanExistingFiles: sizes of our images by font and name, what is not ours, and our litter."""
+    images = {
+        font.font_id: {
+            entry.name: entry.size for entry in tree.scan(layout.images_dir(font.font_id))
+            if entry.kind == "file" and is_image_of(entry.name, font.font_id, session.config.num_samples)
+        }
+        for font in session.fonts if font.accepted
+    }
+    litter = tuple(name for name in staged_names(session) if tree.size(name) is not None)
+    return ExistingFileMap(images, tuple(sorted(foreign_names(tree, session))), litter)
+
+
+def foreign_names(tree: Tree, session: ExportSession) -> Iterator[str]:
+    """Everything in the tree that no session like this one makes, folders without looking into them."""
+    litter = set(staged_names(session))
+    fonts = [font.font_id for font in session.fonts if font.accepted]
+    yield from _strangers(tree, "", {*_TOP, layout.FONTS_DIR, layout.LOGS_DIR}, litter)
+    yield from _strangers(tree, layout.FONTS_DIR, set(fonts), litter)
+    for entry in tree.names(layout.LOGS_DIR):
+        if entry.kind != "file" or not _LOG.fullmatch(entry.name):
+            yield f"{layout.LOGS_DIR}/{entry.name}"
+    for font_id in fonts:
+        known = {layout.IMAGES_DIR, layout.FONT_FILE, layout.SAMPLES_FILE, layout.PROGRESS_FILE}
+        yield from _strangers(tree, layout.font_dir(font_id), known, litter)
+        folder = layout.images_dir(font_id)
+        for entry in tree.names(folder):
+            if entry.kind != "file" or not is_image_of(entry.name, font_id, session.config.num_samples):
+                yield f"{folder}/{entry.name}"
+
+
+_STILL_OPEN = (".nfs", ".fuse_hidden")
+"""Where network storage and FUSE keep a file that was unlinked while it was open; they remove it themselves."""
+
+
+def _strangers(tree: Tree, folder: str, known: set[str], litter: set[str]) -> Iterator[str]:
+    for entry in tree.names(folder):
+        name = f"{folder}/{entry.name}" if folder else entry.name
+        ours = not folder and entry.name.startswith(layout.LOCK_FILE)
+        if entry.name not in known and name not in litter and not ours and not entry.name.startswith(_STILL_OPEN):
+            yield name
+
+
+def delete_project(tree: Tree, session: ExportSession) -> tuple[str, ...]:
+    """Remove what is ours, `session.json` last, so that an interrupted deletion can be repeated.
+
+    Returns the foreign files that stay, and with them their folders. The lock stays until it is released;
+    `remove_dir("")` after that removes an empty project folder.
+    """
+    sweep(tree, session)
+    stays = tuple(sorted(foreign_names(tree, session)))
+    for name in _TOP[:-1]:
+        tree.remove(name)
+    for font in session.fonts:
+        if font.accepted:
+            _delete_font(tree, font.font_id, session.config.num_samples)
+    for entry in [entry for entry in tree.names(layout.LOGS_DIR) if _LOG.fullmatch(entry.name)]:
+        tree.remove(f"{layout.LOGS_DIR}/{entry.name}")
+    for folder in (layout.FONTS_DIR, layout.LOGS_DIR):
+        tree.remove_dir(folder)
+    tree.remove(layout.SESSION_FILE)
+    return stays
+
+
+def _delete_font(tree: Tree, font_id: str, num_samples: int) -> None:
+    for of in _FONT:
+        tree.remove(of(font_id))
+    try:
+        sweep_unclaimed(tree, font_id, num_samples, RangeSet())
+    except FontmillError as error:
+        if error.slug != "path-not-allowed":  # a link in place of a folder is foreign, and stays
+            raise
+    tree.remove_dir(layout.images_dir(font_id))
+    tree.remove_dir(layout.font_dir(font_id))

@@ -1,0 +1,105 @@
+"""A session that went on in a fallback path: which samples lie in other trees, and bringing them together."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+from fontmill.errors import FontmillError
+from fontmill.model import ExportSession, Part
+from fontmilld.core import layout
+from fontmilld.core.labels import Claim, read_claim
+from fontmilld.core.ranges import RangeSet
+from fontmilld.store import journal
+from fontmilld.store.exporter import create_project_structure
+from fontmilld.store.files import LocalTree
+from fontmilld.store.ledger import SessionStore
+from fontmilld.store.records import BatchRecord
+from fontmilld.store.recovery import Recovery
+from fontmilld.store.tree import Tree
+
+log = logging.getLogger(__name__)
+COMMIT_PAIRS = 256
+
+
+def elsewhere(session: ExportSession, font_id: str) -> RangeSet:
+    """Samples of a font that are on record in other trees of the session."""
+    return RangeSet.of(span for part in session.parts for span in part.fonts.get(font_id, ()))
+
+
+def without_elsewhere(recovery: Recovery, session: ExportSession) -> Recovery:
+    """Recovery's work less what other trees hold."""
+    fonts = {
+        font_id: replace(found, todo=found.todo - elsewhere(session, font_id))
+        for font_id, found in recovery.fonts.items()
+    }
+    return replace(recovery, fonts=fonts)
+
+
+def gather(store: SessionStore, recovery: Recovery) -> Recovery:
+    """Copy every sound pair of the other trees into this one; what is not sound there is drawn anew.
+
+    Digests are checked on the way. Parts that cannot be read now stay on the account, to be gathered later.
+    """
+    kept: list[Part] = []
+    for part in store.session.parts:
+        try:
+            tree = LocalTree(part.path)
+        except FontmillError:
+            log.warning("a part of session %s cannot be read now", store.session.session_id)
+            kept.append(part)
+            continue
+        try:
+            for font_id, spans in part.fonts.items():
+                _gather_font(store, tree, font_id, RangeSet.of(spans))
+        finally:
+            tree.close()
+    session = replace(store.session, parts=tuple(kept))
+    create_project_structure(store.tree, session)
+    store.session = session
+    store.tree.remove(layout.SUMMARY_FILE)
+    fonts = {}
+    for font_id, found in recovery.fonts.items():
+        total = next(font.total_samples for font in session.fonts if font.font_id == font_id)
+        state = store.state(font_id)
+        todo = state.todo(total) - elsewhere(session, font_id)
+        fonts[font_id] = replace(found, state=state, todo=todo, finished=False)
+    return replace(recovery, fonts=fonts, completed=False)
+
+
+def _gather_font(store: SessionStore, part: Tree, font_id: str, wanted: RangeSet) -> None:
+    missing = wanted - store.state(font_id).done
+    if not missing:
+        return
+    store.tree.remove(layout.font_file(font_id))
+    count = 0
+    for claim, line in _claims(part, font_id):
+        if claim.index in missing and _copied(store.tree, part, font_id, claim):
+            one = RangeSet.span(claim.index, claim.index)
+            store.append(BatchRecord(font_id, claim.index, claim.index, one, (), line, store.epoch))
+            count += 1
+            if count % COMMIT_PAIRS == 0:
+                store.commit()
+    store.settle()
+
+
+def _claims(part: Tree, font_id: str) -> Iterator[tuple[Claim, bytes]]:
+    for _, line in journal.lines(part, layout.samples_file(font_id)):
+        claim = read_claim(line)
+        if claim is not None and line.endswith(b"\n"):
+            yield claim, line
+
+
+def _copied(tree: Tree, part: Tree, font_id: str, claim: Claim) -> bool:
+    for half in claim.halves:
+        name = f"{layout.images_dir(font_id)}/{half.file_name}"
+        data = b""
+        with suppress(FontmillError):
+            data = part.read(name)
+        if len(data) != half.size or hashlib.sha256(data).hexdigest() != half.sha256:
+            return False
+        tree.write(name, data)
+    return True

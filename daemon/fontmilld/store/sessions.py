@@ -1,0 +1,180 @@
+"""Reading `session.json`, and finding the sessions of an output path. A tree may come from anywhere: nothing
+in it is believed before it is checked (I7).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from fontmill.errors import FontmillError
+from fontmill.model import ExportConfig, ExportSession, FontInfo, Part
+from fontmill.verbs import validate
+from fontmilld.core import layout
+from fontmilld.core.ranges import RangeSet
+from fontmilld.store.checkpoint import check_schema, decode
+from fontmilld.store.files import LocalTree
+from fontmilld.store.tree import Tree
+
+_MAX_SESSION_FILE = 256 << 20
+_MAX_SAMPLES = 10**7
+_MAX_TEXT = 4096
+_SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_DAMAGED = "`session.json` is damaged."
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSession:
+    """A session found on disk, judged by its checkpoints alone. `path` is the project's.
+
+    `progress` is the project's last `progress.json` ({} when missing or damaged).
+    """
+
+    session: ExportSession
+    path: str
+    completed: bool
+    done_samples: int
+    failed_samples: int
+    progress: Mapping[str, Any]
+
+
+def has_session(tree: Tree) -> bool:
+    """Whether anything was begun here."""
+    return tree.size(layout.SESSION_FILE) is not None
+
+
+def load_session(tree: Tree, path: str | None = None) -> ExportSession:
+    """Read `session.json`. With `path`, the project's present place, the session is told where it is now.
+
+    Raises `unknown-session` when there is none, `tree-corrupt` when it is damaged, `unsupported-schema` when
+    a newer fontmill wrote it.
+    """
+    size = tree.size(layout.SESSION_FILE)
+    if size is None:
+        raise FontmillError("unknown-session", "There is no session in this folder.")
+    if size > _MAX_SESSION_FILE:
+        raise FontmillError("tree-corrupt", _DAMAGED)
+    session = parse_session(tree.read(layout.SESSION_FILE))
+    if path is not None:
+        parent, _, name = path.rstrip("/").rpartition("/")
+        session = replace(session, output_path=parent or "/", project_name=name)
+    return session
+
+
+def parse_session(data: bytes) -> ExportSession:
+    """See `load_session`."""
+    try:
+        raw = orjson.loads(data)
+        check_schema(raw)
+        session = ExportSession.from_dict(raw)
+        sound = _is_sound(session)
+    except FontmillError as error:
+        if error.slug != "invalid-argument":
+            raise
+        raise FontmillError("tree-corrupt", _DAMAGED) from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FontmillError("tree-corrupt", _DAMAGED) from error
+    if not sound:
+        raise FontmillError("tree-corrupt", _DAMAGED)
+    return session
+
+
+def _is_sound(session: ExportSession) -> bool:
+    """Whether everything that becomes part of a path, or a size of something, is what it should be."""
+    count = session.config.num_samples
+    accepted = [font for font in session.fonts if font.accepted]
+    ids = [font.font_id for font in accepted]
+    return (
+        _are_texts(session.session_id, session.project_name, session.output_path, session.created_at)
+        and _SESSION_ID.fullmatch(session.session_id) is not None and layout.is_project_name(session.project_name)
+        and isinstance(session.fingerprint, dict) and _are_texts(*session.fingerprint, *session.fingerprint.values())
+        and all(_is_sound_font(font) for font in session.fonts) and all(_is_sound_part(part) for part in session.parts)
+        and _is_sound_config(session.config)
+        and isinstance(count, int) and 1 <= count <= _MAX_SAMPLES
+        and len(set(ids)) == len(ids) and all(layout.is_font_id(name) for name in ids)
+        and all(isinstance(font.total_samples, int) and 0 <= font.total_samples <= count for font in accepted)
+    )
+
+
+def _are_texts(*values: object) -> bool:
+    return all(isinstance(value, str) and len(value) <= _MAX_TEXT for value in values)
+
+
+def _is_sound_font(font: FontInfo) -> bool:
+    return (
+        _are_texts(font.font_id, font.source, font.sha256, font.status, font.reason, font.slug, font.family, font.style)
+        and isinstance(font.record, dict) and isinstance(font.face_index, int) and isinstance(font.total_samples, int)
+    )
+
+
+def _is_sound_part(part: Part) -> bool:
+    return (
+        _are_texts(part.path) and part.path.startswith("/") and isinstance(part.fonts, dict)
+        and all(layout.is_font_id(name) and RangeSet.of(spans) for name, spans in part.fonts.items())
+    )
+
+
+def _is_sound_config(config: ExportConfig) -> bool:
+    given = config.to_dict()
+    wanted = {"output_path": "/", "project_name": "p", "fonts": ["/f"], **given}
+    filled = validate("start", wanted)
+    return all(filled[name] == (tuple(value) if isinstance(value, list) else value) for name, value in given.items())
+
+
+def find_sessions(path: str) -> list[FoundSession]:
+    """detectIncompleteSession: the sessions at `path` (a project, or a folder of projects), complete ones too.
+
+    `path` is absolute and resolved. Folders that hold no session, or a damaged one, are passed over; use
+    `load_session` to learn what is wrong with one.
+    """
+    found = []
+    for project in [path, *_folders_of(path)]:
+        try:
+            tree = LocalTree(project)
+        except FontmillError:
+            continue
+        try:
+            found.append(describe(tree, project))
+        except FontmillError:
+            continue
+        finally:
+            tree.close()
+    return found
+
+
+def _folders_of(path: str) -> list[str]:
+    try:
+        with os.scandir(path) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
+    return [f"{path.rstrip('/')}/{name}" for name in names if layout.is_project_name(name)]
+
+
+def describe(tree: Tree, path: str) -> FoundSession:
+    """One session by its state files. Raises what `load_session` raises."""
+    session = load_session(tree, path)
+    done = failed = 0
+    for font in session.fonts:
+        if font.accepted:
+            checkpoint = decode(tree.read(layout.checkpoint_file(font.font_id)))
+            if checkpoint is not None:
+                inside = RangeSet.span(1, font.total_samples)
+                done += len(checkpoint.state.done & inside)
+                failed += len(checkpoint.state.failed & inside)
+    completed = tree.size(layout.SUMMARY_FILE) is not None
+    return FoundSession(session, path, completed, done, failed, read_progress(tree))
+
+
+def read_progress(tree: Tree) -> dict[str, Any]:
+    """The project's `progress.json`; {} when it is missing or damaged."""
+    try:
+        raw = orjson.loads(tree.read(layout.PROGRESS_FILE))
+    except orjson.JSONDecodeError:
+        return {}
+    return raw if isinstance(raw, dict) else {}

@@ -1,0 +1,265 @@
+"""validateSessionIntegrity: is everything that the labels promise in the tree, and nothing else?
+
+Streams, and splits into checks that a pool can run in parallel: `plan_checks`, `run_check` each, `conclude`.
+quick: names and sizes. full: every byte that has a digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import orjson
+
+from fontmill.errors import FontmillError
+from fontmill.model import Damage, ExportSession, FontInfo, Record, ValidationResult
+from fontmilld.core import layout
+from fontmilld.core.labels import Claim, Half, is_sound, read_claim
+from fontmilld.core.ranges import RangeSet
+from fontmilld.store import journal
+from fontmilld.store.checkpoint import Checkpoint, decode
+from fontmilld.store.fontscan import verify_file_integrity
+from fontmilld.store.litter import foreign_names, is_image_of, staged_names
+from fontmilld.store.tree import ImageFolder, Tree
+
+Level = Literal["quick", "full"]
+PIECE_BYTES: Final = 2 << 20
+_TELL_EVERY: Final = 256
+_MAX_TOLD: Final = 10_000
+_ALL: Final = 1 << 31
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Record):
+    """A part of one font's labels file, in bytes; both ends are at the beginning of a line."""
+
+    font_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult(Record):
+    """What one check found. `done` are ranges of indices with a label; `checked` counts files looked at."""
+
+    font_id: str
+    checked: int
+    damaged: tuple[Any, ...]
+    done: tuple[Any, ...]
+
+
+def plan_checks(tree: Tree, session: ExportSession, piece: int = PIECE_BYTES) -> list[Check]:
+    """The checks of a session, each about `piece` bytes of labels."""
+    return [check for font in _fonts(session) for check in _pieces(tree, font.font_id, piece)]
+
+
+def _fonts(session: ExportSession) -> list[FontInfo]:
+    return [font for font in session.fonts if font.accepted]
+
+
+def _pieces(tree: Tree, font_id: str, piece: int) -> Iterator[Check]:
+    name = layout.samples_file(font_id)
+    size = tree.size(name) or 0
+    start = 0
+    while start < size:
+        end = size if start + piece >= size else _line_start(tree, name, start + piece, size)
+        yield Check(font_id, start, end)
+        start = end
+
+
+def _line_start(tree: Tree, name: str, offset: int, size: int) -> int:
+    """Where the first line behind `offset` begins."""
+    for block in tree.stream(name, offset):
+        at = block.find(b"\n")
+        if at >= 0:
+            return offset + at + 1
+        offset += len(block)
+    return size
+
+
+def run_check(
+    tree: Tree, session: ExportSession, check: Check, level: Level, tell: Callable[[int], None] = lambda count: None,
+) -> CheckResult:
+    """Carry out one check. `tell` gets the number of files looked at since the last time."""
+    width = layout.index_width(session.config.num_samples)
+    font = next(font for font in _fonts(session) if font.font_id == check.font_id)
+    reader = _Reader(tree, font, width, level, tell)
+    return reader.run(check)
+
+
+class _Reader:
+    def __init__(self, tree: Tree, font: FontInfo, width: int, level: Level, tell: Callable[[int], None]) -> None:
+        self._tree = tree
+        self._font = font
+        self._width = width
+        self._full = level == "full"
+        self._tell = tell
+        self._images = layout.images_dir(font.font_id)
+        self._labels = layout.samples_file(font.font_id)
+        self._damaged: list[Damage] = []
+        self._spans: list[tuple[int, int]] = []
+        self._checked = 0
+
+    def run(self, check: Check) -> CheckResult:
+        folder = self._folder()
+        told = 0
+        for _, line in journal.lines(self._tree, self._labels, check.start, check.end):
+            self._line(line, folder)
+            if self._checked - told >= _TELL_EVERY:
+                self._tell(self._checked - told)
+                told = self._checked
+        self._tell(self._checked - told)
+        if folder is not None:
+            folder.close()
+        spans = RangeSet.of(self._spans).to_list()
+        return CheckResult(check.font_id, self._checked, tuple(d.to_dict() for d in self._damaged), tuple(spans))
+
+    def _folder(self) -> ImageFolder | None:
+        try:
+            return self._tree.dir(self._images)
+        except FontmillError:
+            return None  # then every image is missing
+
+    def _line(self, line: bytes, folder: ImageFolder | None) -> None:
+        claim = read_claim(line)
+        if claim is None or not self._plausible(claim, line):
+            self._damaged.append(Damage(self._labels, "corrupt-label", self._font.font_id))
+            return
+        last = self._spans[-1][1] if self._spans else 0
+        if claim.index == last + 1 and self._spans:
+            self._spans[-1] = (self._spans[-1][0], claim.index)
+        else:
+            self._spans.append((claim.index, claim.index))
+        for half in claim.halves:
+            self._checked += 1
+            kind = self._state(half, folder)
+            if kind:
+                self._damaged.append(Damage(f"{self._images}/{half.file_name}", kind, self._font.font_id, claim.index))
+
+    def _plausible(self, claim: Claim, line: bytes) -> bool:
+        names = [layout.image_name(self._font.font_id, claim.index, half, self._width) for half in layout.HALVES]
+        known = [half.file_name for half in claim.halves] == names and claim.index <= self._font.total_samples
+        return known and line.endswith(b"\n") and (not self._full or is_sound(line))
+
+    def _state(self, half: Half, folder: ImageFolder | None) -> str:
+        """The kind of damage, or ""."""
+        size = folder.size(half.file_name) if folder is not None else None
+        if size is None:
+            return "missing"
+        if size != half.size:
+            return "truncated" if size < half.size else "different"
+        if self._full and not verify_file_integrity(self._tree, f"{self._images}/{half.file_name}", size, half.sha256):
+            return "different"
+        return ""
+
+
+def conclude(tree: Tree, session: ExportSession, results: Iterable[CheckResult], level: Level) -> ValidationResult:
+    """Put the results of all checks together, and look at everything that is not an image."""
+    damaged: list[Damage] = []
+    checked = 0
+    labelled: dict[str, RangeSet] = {}
+    for result in results:
+        checked += result.checked
+        damaged += [Damage.from_dict(found) for found in result.damaged]
+        labelled[result.font_id] = labelled.get(result.font_id, RangeSet()) | RangeSet.of(result.done)
+    complete = tree.size(layout.SUMMARY_FILE) is not None
+    names = [layout.PROGRESS_FILE, *([layout.CARD_FILE, layout.SUMMARY_FILE] if complete else [])]
+    damaged += [Damage(name, kind) for name in names if (kind := _state_file(tree, name, complete))]
+    checked += len(names)
+    for font in _fonts(session):
+        damaged += _font_damage(tree, session, font, labelled.get(font.font_id, RangeSet()), level)
+        checked += 3
+    damaged += [Damage(name, "foreign") for name in foreign_names(tree, session)]
+    damaged += [Damage(name, "litter") for name in staged_names(session) if tree.size(name) is not None]
+    return ValidationResult(not damaged, checked, tuple(damaged[:_MAX_TOLD]))
+
+
+def _state_file(tree: Tree, name: str, required: bool) -> str:
+    if tree.size(name) is None:
+        return "missing" if required else ""
+    if not name.endswith(".json"):
+        return ""
+    try:
+        orjson.loads(tree.read(name))
+    except orjson.JSONDecodeError:
+        return "corrupt"
+    return ""
+
+
+def _font_damage(
+    tree: Tree, session: ExportSession, font: FontInfo, labelled: RangeSet, level: Level,
+) -> Iterator[Damage]:
+    """What is wrong with a font beside its images: labels that are missing, state files, images too many."""
+    font_id = font.font_id
+    checkpoint = decode(tree.read(layout.checkpoint_file(font_id)))
+    if checkpoint is None and tree.size(layout.checkpoint_file(font_id)) is not None:
+        yield Damage(layout.checkpoint_file(font_id), "corrupt", font_id)
+    for index in _unlabelled(font, checkpoint, labelled):
+        yield Damage(layout.samples_file(font_id), "missing-label", font_id, index)
+    if tree.size(layout.SUMMARY_FILE) is None:
+        return
+    yield from _record_damage(tree, font_id, level)
+    for entry in tree.names(layout.images_dir(font_id)):
+        image = layout.parse_image_name(entry.name)
+        ours = is_image_of(entry.name, font_id, session.config.num_samples)
+        if image and ours and image.index not in labelled:
+            yield Damage(f"{layout.images_dir(font_id)}/{entry.name}", "unlabelled", font_id, image.index)
+
+
+def _unlabelled(font: FontInfo, checkpoint: Checkpoint | None, labelled: RangeSet) -> RangeSet:
+    promised = checkpoint.state.done if checkpoint is not None else RangeSet()
+    return (promised & RangeSet.span(1, font.total_samples)) - labelled
+
+
+def _record_damage(tree: Tree, font_id: str, level: Level) -> Iterator[Damage]:
+    """Whether a finished font's record is there and speaks of these labels."""
+    name, labels = layout.font_file(font_id), layout.samples_file(font_id)
+    kind = _state_file(tree, name, required=True)
+    if kind:
+        yield Damage(name, kind, font_id)
+        return
+    try:
+        told = orjson.loads(tree.read(name))["samples_file"]
+        size, sha256 = int(told["bytes"]), str(told["sha256"])
+    except (ValueError, TypeError, KeyError):
+        yield Damage(name, "corrupt", font_id)
+        return
+    there = tree.size(labels) or 0
+    if there != size:
+        yield Damage(labels, "truncated" if there < size else "different", font_id)
+    elif level == "full" and size and _digest(tree, labels) != sha256:
+        yield Damage(labels, "different", font_id)
+
+
+def _digest(tree: Tree, name: str) -> str:
+    tree.drop_cache(name)
+    digest = hashlib.sha256()
+    for block in tree.stream(name):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def validate_session_integrity(
+    tree: Tree, session: ExportSession, level: Level = "quick", tell: Callable[[int], None] = lambda count: None,
+) -> ValidationResult:
+    """All of it in this thread. `tell` gets the number of files looked at since the last time."""
+    results = (run_check(tree, session, check, level, tell) for check in plan_checks(tree, session))
+    return conclude(tree, session, results, level)
+
+
+def repair_plan(result: ValidationResult) -> dict[str, RangeSet]:
+    """What to `reopen`, by font: the damaged pairs, none of them when only a state file of the font is.
+
+    Damage without a font (card, summary) is repaired by finishing again; foreign files are left alone.
+    """
+    plan: dict[str, list[tuple[int, int]]] = {}
+    for damage in result.damaged:
+        if damage.font_id:
+            spans = plan.setdefault(damage.font_id, [])
+            if damage.index:
+                spans.append((damage.index, damage.index))
+            elif damage.file == layout.samples_file(damage.font_id) and damage.kind in ("truncated", "different"):
+                spans.append((1, _ALL))  # the digest tells that a label is wrong, not which
+    return {font_id: RangeSet.of(spans) for font_id, spans in plan.items()}

@@ -1,0 +1,70 @@
+"""The way CPU time is counted, held to a known load: orphans, detached daemons and unwaited children included."""
+
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
+
+from common import counted, ratios, spread
+
+BURN = "import time\nwhile time.process_time() < {seconds}: pass\n"
+# The parent leaves at once; its child, in a session of its own, has a child and leaves too.
+ORPHANS = """
+import os, time
+def burn(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end: pass
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        burn(0.5)
+        os._exit(0)
+    burn(0.25)
+    os._exit(0)
+"""
+
+
+def run(code: str):
+    return counted([sys.executable, "-S", "-c", textwrap.dedent(code)])
+
+
+def test_a_known_load_is_counted() -> None:
+    cost = run(BURN.format(seconds=0.5))
+    assert cost.rc == 0
+    assert 0.5 <= cost.cpu_s < 0.95
+
+
+def test_orphans_and_detached_processes_are_counted_and_waited_for() -> None:
+    empty, cost = run("pass"), run(ORPHANS)
+    assert 0.75 <= cost.cpu_s - empty.cpu_s + 0.02 < 1.25
+    assert cost.settle_s > cost.wall_s
+
+
+def test_the_exit_status_comes_through() -> None:
+    assert run("raise SystemExit(7)").rc == 7
+
+
+def test_ratios_are_taken_round_by_round() -> None:
+    assert ratios([2.0, 6.0], [1.0, 2.0]) == {"min": 2.0, "median": 2.5, "max": 3.0}
+    assert spread([3.0, 1.0, 2.0]) == {"min": 1.0, "median": 2.0, "max": 3.0}
+
+
+@pytest.mark.parametrize("workers", [2])
+def test_workers_of_a_forkserver_are_counted(workers: int, tmp_path: Path) -> None:
+    script = tmp_path / "load.py"
+    script.write_text(textwrap.dedent(f"""
+        import multiprocess, time
+        def burn():
+            end = time.process_time() + 0.4
+            while time.process_time() < end: pass
+        if __name__ == "__main__":
+            context = multiprocess.get_context("forkserver")
+            children = [context.Process(target=burn) for _ in range({workers})]
+            for child in children: child.start()
+            for child in children: child.join()
+    """))
+    cost = counted([sys.executable, script])
+    assert 0.4 * workers <= cost.cpu_s < 0.4 * workers + 1.0

@@ -1,0 +1,309 @@
+"""The command line against a daemon that answers from a script: words, JSON shapes, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fontmill
+from fontmill.cli import private, resume, table
+from fontmill.cli.text import clean, duration, outcome
+from fontmill.errors import CATALOGUE, FontmillError
+
+fake = sys.modules["fake_daemon"]
+Cli = Callable[..., Any]
+START = ("--out", "/data", "--project", "plates", "--fonts", "/fonts")
+
+
+def one_line(shown: str) -> bool:
+    return shown.startswith("fontmill: ") and shown.count("\n") == 1 and "Traceback" not in shown
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    ((), "A command is required."), (("bogus",), "There is no command 'bogus'."), (("status", "--bogus"), "--bogus"),
+    (("pause",), "SESSION"), (("ping", "--timeout", "x"), "--timeout"), (("ping", "--timeout", "0"), "--timeout"),
+    (("start", *START, "--samples", "0"), "--samples: at least 1 is required, not 0."),
+    (("run", *START, "--samples", "many"), "--samples: a whole number is required, not 'many'."),
+    (("run", *START, "--width", "9"), "--width: at least 16"), (("run", *START, "--height", "99999"), "--height: at most 4096"),
+    (("run", *START, "--preset", "none"), "--preset: choose one of"), (("run", *START, "--seed", "-1"), "--seed: at least 0"),
+    (("run", *START, "--workers", "0"), "--workers: "), (("run", "--out", "/data", "--fonts", "f"), "--project: this argument is required."),
+    (("run", *START, "--project", "../x"), "--project: only letters"), (("run", *START, "--recipe", "/nowhere.toml"), "--recipe: /nowhere.toml cannot be read"),
+    (("start", *START, "--workers", "2"), "--workers"), (("resume", "s", "--all"), "exclude each other"),
+    (("run", *START[2:], "--out", "/nowhere/at/all"), "--out: the folder /nowhere/at does not exist."), (("events", "--since", "-4"), "since: at least 0"), (("status", ""), "No daemon"),
+])
+def test_usage_errors_are_one_line(cli: Cli, words: tuple[str, ...], told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FONTMILL_SOCKET", str(tmp_path / "none.sock"))
+    monkeypatch.setattr(private, "command", lambda *_: pytest.fail("a daemon was started"))
+    done = cli(*words)
+    assert one_line(done.err), done.err
+    assert told in done.err
+    assert done.out == ""
+    assert done.code == (3 if told == "No daemon" else 2)
+
+
+@pytest.mark.parametrize("words", [
+    ("ping",), ("status",), ("status", "s"), ("list",), ("wait", "s"), ("pause", "s"), ("resume",), ("watch",), ("events",),
+    ("fonts", "s"), ("cancel", "s"), ("complete", "s"), ("shutdown",), ("hello",), ("start", *START),
+])
+def test_not_running(cli: Cli, words: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FONTMILL_SOCKET", str(folder / "control.sock"))
+    done = cli(*words)
+    assert (done.code, done.out) == (3, "")
+    assert done.err == f"fontmill: No daemon answers on {folder}/control.sock. Start fontmilld, or use `fontmill run`, which needs none.\n"
+    assert json.loads(cli(*words, "--json").out)["error"]["n"] == "not-running"
+
+
+@pytest.mark.parametrize("slug", sorted(CATALOGUE))
+def test_every_error_of_the_daemon_has_its_exit_status_and_one_line(cli: Cli, daemon: Any, slug: str) -> None:
+    daemon.answers["cancel"] = FontmillError(slug, "It\nbroke\x1b[31m.")
+    done = cli("cancel", "s", "--json")
+    assert done.code == CATALOGUE[slug].exit_status
+    assert one_line(done.err)
+    assert "\x1b" not in done.err
+    assert json.loads(done.out)["error"]["n"] == slug
+
+
+def test_unexpected_errors_have_no_traceback(cli: Cli, daemon: Any) -> None:
+    daemon.answers["list"] = 5
+    done = cli("list")
+    assert (done.code, one_line(done.err)) == (1, True)
+
+
+def test_help_and_version(cli: Cli) -> None:
+    assert cli("--version").out == f"fontmill {fontmill.__version__}\n"
+    for words in (("--help",), ("-h",), *((name, "--help") for name in table.COMMANDS)):
+        done = cli(*words)
+        assert (done.code, done.err) == (0, "")
+        assert done.out.startswith("usage: fontmill")
+
+
+@pytest.mark.parametrize("words", [("--json", "list"), ("list", "--json")])
+def test_global_options_stand_before_or_after_the_verb(cli: Cli, daemon: Any, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FONTMILL_SOCKET")
+    daemon.answers["list"] = {"sessions": []}
+    assert json.loads(cli(*words, "--socket", daemon.path).out) == {"sessions": []}
+    assert json.loads(cli("--socket", daemon.path, *words).out) == {"sessions": []}
+
+
+def test_start_sends_absolute_paths_and_every_option(cli: Cli, daemon: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    daemon.answers["start"] = {"session_id": "5e55", "project_path": "/p", "resumed": False, "refused_fonts": []}
+    done = cli(
+        "start", "--fonts", "a", "~/b", "--out", "../out", "--project", "plates", "--fonts", "/c", "--samples", "7", "--width", "128",
+        "--height", "32", "--seed", "9", "--preset", "plain", "--style-variations", "--special-effects", "--text", "numbers",
+        "--color", "rgb", "--fallback", "f", "--durability", "relaxed", "--force", "--json",
+    )
+    assert done.code == 0
+    assert json.loads(done.out)["session_id"] == "5e55"
+    assert daemon.requests[0].key
+    assert daemon.requests[0].args == {
+        "output_path": str(tmp_path.parent / "out"), "project_name": "plates", "num_samples": 7, "image_width": 128, "image_height": 32,
+        "fonts": [str(tmp_path / "a"), "/home/me/b", "/c"], "seed": 9, "preset": "plain", "style_variations": True,
+        "enable_special_effects": True, "text": "numbers", "color": "rgb", "fallback_paths": [str(tmp_path / "f")],
+        "durability": "relaxed", "force": True,
+    }
+
+
+def test_a_recipe_and_options_that_win_over_it(cli: Cli, daemon: Any, tmp_path: Path) -> None:
+    recipe = tmp_path / "plates.toml"
+    recipe.write_text('output_path = "out"\nproject_name = "plates"\nfonts = ["fonts", "/abs"]\nnum_samples = 5\nseed = 3\nstyle_variations = true\nworkers = 2\n')
+    daemon.answers["start"] = {"session_id": "5e55"}
+    assert cli("start", "--recipe", recipe, "--samples", "6", "--no-style-variations").code == 0
+    args = daemon.requests[0].args
+    assert (args["output_path"], args["fonts"]) == (str(tmp_path / "out"), [str(tmp_path / "fonts"), "/abs"])
+    assert (args["num_samples"], args["seed"], args["style_variations"]) == (6, 3, False)
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ("samples = 5", "unknown key 'samples'"), ("num_samples = ", "is not TOML"), ("num_samples = 'x'\nproject_name='p'", "--samples: a whole number"),
+    ("fonts = 5\noutput_path='/d'\nproject_name='p'", "--fonts: a list is required."), ("workers = 'x'", "--workers: "),
+])
+def test_bad_recipes(cli: Cli, tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "r.toml").write_text(text)
+    done = cli("run", "--recipe", tmp_path / "r.toml", "--out", "/data") if "output_path" not in text else cli("run", "--recipe", tmp_path / "r.toml")
+    assert (done.code, one_line(done.err)) == (2, True)
+    assert told in done.err
+
+
+def test_a_session_that_looks_like_a_path_is_made_absolute(cli: Cli, daemon: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plates").mkdir()
+    daemon.answers["status"] = fake.status()
+    for named in ("plates", "./plates", "5e55"):
+        cli("status", named)
+    (tmp_path / "plates/session.json").touch()
+    cli("status", "plates")
+    path = str(tmp_path / "plates")
+    assert [request.args["session"] for request in daemon.requests] == ["plates", path, "5e55", path]
+
+
+def test_status(cli: Cli, daemon: Any) -> None:
+    daemon.answers["status"] = lambda r: fake.status() if "session" in r.args else {"daemon": {"pid": 7}, "sessions": [fake.status()]}
+    assert json.loads(cli("status", "s", "--json").out) == fake.status()
+    assert json.loads(cli("status", "--json").out) == {"daemon": {"pid": 7}, "sessions": [fake.status()]}
+    shown = cli("status", "s").out
+    assert "10 of 40 (25 %), 0 failed, 0 skipped" in shown
+    assert "/data/plates" in shown
+    shown = cli("status").out
+    assert shown.splitlines()[0].split() == ["pid", "7"]
+    assert "10/40" in shown.splitlines()[-1]
+
+
+def test_list(cli: Cli, daemon: Any) -> None:
+    daemon.answers["list"] = {"sessions": []}
+    assert cli("list").out == "no sessions\n"
+    daemon.answers["list"] = {"sessions": [fake.status(project_name="evil\x1b]0;x\x07", status="paused", pause_reasons=["disk"])]}
+    shown = cli("list").out
+    assert "\x1b" not in shown
+    assert "waiting for disk space" in shown
+
+
+def test_fonts(cli: Cli, daemon: Any) -> None:
+    entry = {"font_id": "inter", "source": "/f/inter.ttf", "status": "skipped", "reason": "cannot be opened", "total_samples": 40}
+    daemon.answers["fonts"] = {"fonts": [entry]}
+    assert json.loads(cli("fonts", "5e55", "--json").out) == {"session_id": "5e55", "fonts": [entry]}
+    assert cli("fonts", "5e55").out.splitlines()[1].split(None, 4) == ["inter", "skipped", "0/40", "/f/inter.ttf", "cannot be opened"]
+
+
+@pytest.mark.parametrize(("changes", "code"), [
+    ({"status": "completed"}, 0), ({"status": "completed", "failed_samples": 1}, 7), ({"status": "completed", "skipped_samples": 1}, 7),
+    ({"status": "failed", "reason": "cancelled"}, 1), ({"status": "paused", "pause_reasons": ["disk"]}, 7),
+])
+def test_wait(cli: Cli, daemon: Any, changes: dict[str, Any], code: int) -> None:
+    final = fake.status(quiescent=True, **changes)
+    daemon.answers["wait"] = final
+    done = cli("wait", "s", "--json")
+    assert (done.code, json.loads(done.out)) == (code, final)
+    done = cli("wait", "s")
+    assert (done.code, done.out.count("\n")) == (code, 1)
+    assert ("waiting for disk space" in done.out) == (changes["status"] == "paused")
+
+
+def test_wait_times_out(cli: Cli, daemon: Any) -> None:
+    daemon.answers["wait"] = fake.SILENCE
+    done = cli("wait", "s", "--timeout", "0.05")
+    assert (done.code, one_line(done.err)) == (5, True)
+
+
+def test_pause_waits_until_nothing_is_written(cli: Cli, daemon: Any) -> None:
+    paused = {"status": "paused", "pause_reasons": ["user"]}
+    daemon.answers |= {"pause": fake.status(**paused), "wait": fake.status(**paused, quiescent=True)}
+    assert json.loads(cli("pause", "s", "--json").out)["quiescent"] is True
+    assert [request.op for request in daemon.requests] == ["pause", "wait"]
+    assert json.loads(cli("pause", "s", "--json", "--no-wait").out)["quiescent"] is False
+    daemon.answers["wait"] = fake.SILENCE
+    assert cli("pause", "s", "--timeout", "0.05").code == 5
+
+
+def test_cancel_complete_ping_hello(cli: Cli, daemon: Any) -> None:
+    daemon.answers |= {
+        "cancel": fake.status(status="failed", reason="cancelled"), "complete": {"session_id": "s", "total_samples": 5, "status": "completed"},
+        "hello": {"version": 1, "features": ["events", "replay"]},
+    }
+    assert "failed (cancelled)" in cli("cancel", "s").out
+    assert "completed" in cli("complete", "s").out
+    assert cli("ping").out.splitlines()[0].split() == ["boot", "boot-1"]
+    assert cli("hello").out.splitlines()[1].split(None, 1) == ["features", "events, replay"]
+
+
+def test_shutdown_waits_until_the_daemon_is_gone(cli: Cli, daemon: Any) -> None:
+    daemon.answers["shutdown"] = {}
+    assert cli("shutdown", "--timeout", "0.05").code == 5
+    assert cli("shutdown", "--no-wait").code == 0
+
+
+def incomplete() -> dict[str, Any]:
+    return {"sessions": [
+        fake.status(session_id="aaa", status="paused", pause_reasons=["user"]), fake.status(session_id="bbb", status="paused", pause_reasons=["disk"]),
+        fake.status(session_id="ccc"), fake.status(session_id="ddd", status="completed"),
+    ]}
+
+
+def test_resume(cli: Cli, daemon: Any) -> None:
+    daemon.answers["resume"] = lambda r: fake.status(session_id=r.args["session"])
+    assert json.loads(cli("resume", "s", "--json").out)["session_id"] == "s"
+
+
+def test_the_resume_dialog_on_a_pipe_shows_and_advises(cli: Cli, daemon: Any) -> None:
+    daemon.answers["list"] = incomplete()
+    done = cli("resume")
+    assert (done.code, one_line(done.err)) == (2, True)
+    assert all(told in done.out for told in ("aaa", "bbb", "ccc", "10 of 40 pairs", "paused by a user", "will make the 30 pairs", "goes on by itself"))
+    assert "ddd" not in done.out
+    assert [s["session_id"] for s in json.loads(cli("resume", "--json").out)["sessions"]] == ["aaa", "bbb", "ccc"]
+
+
+@pytest.mark.parametrize(("answer", "resumed"), [("1", ["aaa"]), ("a", ["aaa", "bbb"]), ("", [])])
+def test_the_resume_dialog_asks(cli: Cli, daemon: Any, monkeypatch: pytest.MonkeyPatch, answer: str, resumed: list[str]) -> None:
+    monkeypatch.setattr(resume, "interactive", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    daemon.answers |= {"list": incomplete(), "resume": lambda r: fake.status(session_id=r.args["session"])}
+    assert cli("resume").code == 0
+    assert [request.args["session"] for request in daemon.requests if request.op == "resume"] == resumed
+
+
+def test_resume_all_and_nothing_to_resume(cli: Cli, daemon: Any) -> None:
+    daemon.answers |= {"list": incomplete(), "resume": lambda r: fake.status(session_id=r.args["session"])}
+    assert [s["session_id"] for s in json.loads(cli("resume", "--all", "--json").out)["sessions"]] == ["aaa", "bbb"]
+    daemon.answers["list"] = {"sessions": []}
+    assert (cli("resume").code, cli("resume").out) == (0, "no incomplete sessions\n")
+
+
+def test_choosing_from_the_dialog() -> None:
+    paused = [{"session_id": "a"}, {"session_id": "b"}]
+    assert resume.chosen("2, 1 2", paused) == [paused[1], paused[0]]
+    assert resume.chosen("all", paused) == paused
+    assert resume.chosen("", paused) == []
+    for answer in ("3", "0", "x", "-1"):
+        with pytest.raises(FontmillError):
+            resume.chosen(answer, paused)
+
+
+def test_events(cli: Cli, daemon: Any) -> None:
+    daemon.publish("daemon-started")
+    daemon.publish("batch", "5e55", n=3, text="\x1b[31m")
+    reply = json.loads(cli("events", "--json").out)
+    assert (reply["seq"], reply["complete"], [event["kind"] for event in reply["events"]]) == (2, True, ["daemon-started", "batch"])
+    shown = cli("events", "--since", "1").out
+    assert shown.count("\n") == 1
+    assert "5e55  batch  n=3 text=\ufffd[31m" in shown
+
+
+def test_watch_on_a_pipe_prints_events_until_the_end(cli: Cli, daemon: Any) -> None:
+    final = fake.status(status="completed", quiescent=True)
+
+    def answer(request: Any) -> Any:
+        asked = sum(r.op == "status" for r in daemon.requests)
+        if asked == 2:
+            daemon.publish_now("progress", "5e55104a", **fake.status())
+            daemon.publish_now("session-completed", "5e55104a")
+        return final if asked > 2 else fake.status()
+
+    daemon.answers["status"] = answer
+    done = cli("watch", "5e55", "--json")
+    assert (done.code, [json.loads(line)["kind"] for line in done.out.splitlines()]) == (0, ["progress", "session-completed"])
+    daemon.answers["status"] = final
+    assert cli("watch", "5e55").out.count("\n") == 1
+
+
+def test_a_broken_pipe_is_quiet(daemon: Any) -> None:
+    daemon.answers["list"] = {"sessions": [fake.status() for _ in range(2000)]}
+    command = f"{sys.executable} -m fontmill list | true"
+    source = str(Path(fontmill.__file__).parents[1])
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": source}, check=False)
+    assert done.stderr == ""
+
+
+def test_text() -> None:
+    assert clean("a\x1b[0m\u202eb\n") == "a\ufffd[0m\ufffdb\ufffd"
+    assert clean("Ελληνικά") == "Ελληνικά"
+    assert [duration(s) for s in (None, 0.4, 61, 3700, float("inf"))] == ["-", "0 s", "1 min 01 s", "1 h 01 min", "-"]
+    assert outcome({}) == 7

@@ -1,0 +1,200 @@
+"""Both clients on real sockets, against a daemon that answers from a script."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fontmill import AsyncClient, Client, wire
+from fontmill.errors import FontmillError
+
+fake = sys.modules["fake_daemon"]
+
+
+def slug(action: Any, *args: Any, **options: Any) -> str:
+    with pytest.raises(FontmillError) as caught:
+        action(*args, **options)
+    return caught.value.slug
+
+
+def kinds(events: Iterator[dict[str, Any]], n: int) -> list[str]:
+    return [event["kind"] for event in islice(events, n)]
+
+
+def test_every_verb_sends_its_name_and_arguments(daemon: Any, client: Client) -> None:
+    for op in ("hello", "pause", "resume", "status", "list", "fonts", "cancel", "complete", "shutdown", "start"):
+        daemon.answers[op] = lambda request: {"op": request.op, "args": dict(request.args)}
+    assert client.hello()["args"] == {"min": wire.PROTOCOL_MIN, "max": wire.PROTOCOL_VERSION}
+    for op in ("pause", "resume", "fonts", "cancel", "complete", "status"):
+        assert getattr(client, op)(Path("/data/plates")) == {"op": op, "args": {"session": "/data/plates"}}
+    assert client.status() == {"op": "status", "args": {}}
+    assert client.list()["op"] == "list"
+    assert client.shutdown()["op"] == "shutdown"
+    started = client.start("/data", "plates", [Path("/fonts")], num_samples=5, color=None)
+    assert started["args"] == {"output_path": "/data", "project_name": "plates", "fonts": ["/fonts"], "num_samples": 5}
+
+
+def test_errors_of_the_daemon(daemon: Any, client: Client) -> None:
+    daemon.answers["cancel"] = FontmillError("wrong-state", "It is over.", {"a": 1})
+    with pytest.raises(FontmillError) as caught:
+        client.cancel("s")
+    assert (caught.value.slug, caught.value.message, caught.value.details) == ("wrong-state", "It is over.", {"a": 1})
+    assert slug(client.call, "no-such-verb") == "unknown-verb"
+
+
+def test_a_deadline_passes_and_the_late_answer_is_dropped(daemon: Any, client: Client) -> None:
+    release = threading.Event()
+    daemon.answers["status"] = lambda request: release.wait(5) and {"late": True}
+    daemon.answers["list"] = {"sessions": []}
+    assert slug(client.call, "status", timeout=0.05) == "timed-out"
+    release.set()
+    assert client.list() == {"sessions": []}
+
+
+def test_silence_times_out(daemon: Any, client: Client) -> None:
+    daemon.answers["pause"] = fake.SILENCE
+    assert slug(client.call, "pause", {"session": "s"}, timeout=0.05) == "timed-out"
+
+
+def test_an_answer_that_is_no_fontmill_message(daemon: Any, client: Client) -> None:
+    daemon.answers["list"] = [b"HTTP", b"200"]
+    assert slug(client.list) == "bad-frame"
+    daemon.answers["list"] = [b"FM1", wire.pack({"v": 9})]
+    assert slug(client.list) == "version-mismatch"
+
+
+def test_nobody_there(folder: Path) -> None:
+    with Client(folder / "control.sock", timeout=60) as client:
+        assert slug(client.ping) == "not-running"
+        assert slug(client.wait, "s") == "not-running"
+        assert slug(client.subscribe) == "not-running"
+
+
+def test_a_killed_daemon_is_noticed(daemon: Any, client: Client) -> None:
+    client.ping()
+    daemon.die()
+    assert slug(client.call, "ping", timeout=60) == "not-running"
+
+
+def test_a_client_outlives_a_restart(daemon: Any, client: Client) -> None:
+    client.ping()
+    daemon.stop()
+    again = fake.FakeDaemon(daemon.path.parent, "boot-2").start()
+    try:
+        assert client.ping()["boot"] == "boot-2"
+    finally:
+        again.stop()
+
+
+def test_start_is_sent_again_with_the_same_key_when_its_answer_is_lost(daemon: Any, client: Client) -> None:
+    answers = iter([fake.SILENCE, {"session_id": "s"}])
+    daemon.answers["start"] = lambda request: next(answers)
+    assert client.start("/data", "plates", ["/fonts"], timeout=0.4) == {"session_id": "s"}
+    first, second = daemon.requests
+    assert first.key == second.key
+    assert first.key
+
+
+def test_wait_lasts_until_the_end(daemon: Any, client: Client) -> None:
+    answers = iter([fake.status(), fake.status(status="completed", quiescent=True)])
+    daemon.answers["wait"] = lambda request: next(answers)
+    assert client.wait("s")["status"] == "completed"
+    assert daemon.requests[0].args == {"session": "s", "quiescent": True}
+
+
+def test_a_tick_can_end_a_wait(daemon: Any) -> None:
+    daemon.answers["wait"] = fake.SILENCE
+    with Client(daemon.path, tick=lambda: 1 / 0) as client, pytest.raises(ZeroDivisionError):  # type: ignore[arg-type, return-value]
+        client.wait("s")
+
+
+def test_threads_share_a_client(daemon: Any, client: Client) -> None:
+    daemon.answers["status"] = lambda request: {"session": request.args["session"]}
+    wrong: list[Any] = []
+
+    def ask(name: str) -> None:
+        wrong.extend(name for _ in range(20) if client.status(name) != {"session": name})
+
+    threads = [threading.Thread(target=ask, args=(f"s{i}",)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert len(daemon.requests) == 80
+
+
+def test_events_come_in_order_and_losses_are_healed(daemon: Any, client: Client) -> None:
+    events = client.subscribe()
+    daemon.publish("one")
+    daemon.publish("two", lost=True)
+    daemon.publish("three")
+    assert kinds(events, 3) == ["one", "two", "three"]
+    daemon.publish("four", lost=True)
+    assert kinds(events, 1) == ["four"]
+
+
+def test_a_ring_that_lost_events_makes_a_gap(daemon: Any, client: Client) -> None:
+    events = client.subscribe()
+    daemon.ring_size = 1
+    for kind in ("one", "two", "three"):
+        daemon.publish(kind, lost=True)
+    gap, three = islice(events, 2)
+    assert (gap["kind"], gap["d"]["after"], gap["d"]["until"], three["kind"]) == ("gap", 0, 2, "three")
+
+
+def test_a_subscription_from_a_mark(daemon: Any, client: Client) -> None:
+    for kind in ("one", "two", "three"):
+        daemon.publish(kind)
+    assert kinds(client.subscribe(since=("boot-1", 1)), 2) == ["two", "three"]
+
+
+def test_a_subscription_to_one_session(daemon: Any, client: Client) -> None:
+    daemon.answers["status"] = fake.status(session_id="full-id")
+    events = client.subscribe("full")
+    daemon.publish("theirs", "other")
+    daemon.publish("mine", "full-id")
+    assert kinds(events, 1) == ["mine"]
+
+
+def test_events_go_on_after_a_restart(daemon: Any, client: Client) -> None:
+    events = client.subscribe()
+    daemon.publish("before")
+    assert kinds(events, 1) == ["before"]
+    daemon.stop()
+    again = fake.FakeDaemon(daemon.path.parent, "boot-2").start()
+    try:
+        again.publish("daemon-started")
+        assert kinds(events, 2) == ["gap", "daemon-started"]
+        again.publish("after")
+        assert kinds(events, 1) == ["after"]
+    finally:
+        again.stop()
+
+
+def test_the_async_client_does_the_same(daemon: Any) -> None:
+    daemon.answers["status"] = lambda request: {"session": request.args.get("session")}
+    daemon.answers["wait"] = fake.status(status="completed", quiescent=True)
+    daemon.answers["cancel"] = fake.SILENCE
+
+    async def scenario() -> None:
+        async with AsyncClient(daemon.path, timeout=5) as client:
+            answers = await asyncio.gather(*(client.status(f"s{i}") for i in range(10)))
+            assert answers == [{"session": f"s{i}"} for i in range(10)]
+            assert (await client.wait("s"))["status"] == "completed"
+            with pytest.raises(FontmillError) as caught:
+                await client.call("cancel", timeout=0.05)
+            assert caught.value.slug == "timed-out"
+            events = await client.subscribe()
+            daemon.publish("one", lost=True)
+            daemon.publish("two")
+            assert [(await anext(events))["kind"] for _ in range(2)] == ["one", "two"]
+
+    asyncio.run(scenario())

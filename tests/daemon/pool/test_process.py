@@ -1,0 +1,170 @@
+"""Real processes: messages both ways, deaths seen at once, and nobody left behind."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fontmilld.pool.messages import BatchDone, BatchFailed, ProbeTask, Ready, decode, encode
+from fontmilld.pool.process import Launcher, LocalChild, Wedged
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+import children  # noqa: E402
+
+LONG = 20.0
+
+
+@pytest.fixture(scope="module")
+def launcher():
+    return Launcher()
+
+
+@pytest.fixture
+def launch(launcher):
+    born: list[LocalChild] = []
+
+    def start(main, **more) -> LocalChild:
+        born.append(launcher.launch(main, **more))
+        return born[-1]
+
+    yield start
+    for child in born:
+        child.signal(signal.SIGKILL)
+        child.wait(LONG)
+        child.close()
+
+
+def heard(child: LocalChild, count: int = 1):
+    """`count` messages, or what came before the end of the stream; None for the end alone."""
+    got: list = []
+    end = time.monotonic() + LONG
+    while len(got) < count:
+        assert select.select([child.fileno()], [], [], max(0, end - time.monotonic()))[0], "nothing came"
+        messages = child.receive()
+        if messages is None:
+            return got or None
+        got += messages
+    return got
+
+
+def test_messages_go_both_ways_in_order(launch):
+    child = launch(children.echo)
+    assert isinstance(heard(child)[0], Ready)
+    sent = [ProbeTask(n, f"/fonts/{n}.ttf") for n in range(50)]
+    for message in sent:
+        child.send(message)
+    assert heard(child, 50) == sent
+
+
+def test_a_large_message_arrives_whole(launch):
+    child = launch(children.echo)
+    heard(child)
+    large = BatchDone(7, b"x" * 3_000_000, 0, (), 0)
+    child.send(large)
+    assert heard(child) == [large]
+
+
+def test_a_killed_child_is_seen_at_once_and_its_signal_is_known(launch):
+    child = launch(children.echo)
+    heard(child)
+    began = time.monotonic()
+    child.signal(signal.SIGKILL)
+    assert heard(child) is None
+    assert time.monotonic() - began < 1.0
+    assert child.wait(LONG) == -signal.SIGKILL
+    child.signal(signal.SIGKILL)  # harmless
+    child.send(ProbeTask(1, "/x"))  # harmless
+
+
+def test_last_words_are_heard_before_the_end(launch):
+    child = launch(children.crash)
+    assert heard(child) == [BatchFailed(1, "internal", "last words")]
+    assert heard(child) is None
+    assert child.wait(LONG) == -signal.SIGABRT
+
+
+@pytest.mark.parametrize("main", [children.babble, children.announce_too_much])
+def test_bytes_that_are_no_message_wedge_only_that_child(launch, main):
+    child, good = launch(main), launch(children.echo)
+    with pytest.raises(Wedged):
+        heard(child)
+    assert isinstance(heard(good)[0], Ready)
+
+
+def test_a_child_that_does_not_read_does_not_hold_its_supervisor_up(launch):
+    child = launch(children.deaf)
+    heard(child)
+    began = time.monotonic()
+    with pytest.raises(Wedged):
+        for number in range(100_000):
+            child.send(ProbeTask(number, "/" + "x" * 4000))
+    assert time.monotonic() - began < 5
+
+
+def test_a_stack_is_left_on_request(launch, tmp_path):
+    file = tmp_path / "stack"
+    child = launch(children.echo, stack_file=str(file))
+    heard(child)
+    child.signal(signal.SIGUSR1)
+    end = time.monotonic() + LONG
+    while "children.py" not in file.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_a_child_leaves_when_its_supervisor_closes_the_socket(launch):
+    child = launch(children.echo)
+    heard(child)
+    child.close()
+    assert child.wait(LONG) == 0
+
+
+def test_nobody_is_left_a_second_after_the_supervisor_is_killed():
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import children, select\n"
+        "from fontmilld.pool.process import Launcher\n"
+        "def main():\n"
+        "    launcher = Launcher()\n"
+        "    born = [launcher.launch(m) for m in (children.echo, children.echo, children.deaf)]\n"
+        "    for child in born:\n"
+        "        select.select([child.fileno()], [], [])\n"
+        "    print(*(child.pid for child in born), flush=True)\n"
+        "    sys.stdin.read()\n"
+        "if __name__ == '__main__':\n"
+        "    main()\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script, str(HERE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    pids = [int(word) for word in parent.stdout.readline().split()]
+    assert len(pids) == 3
+    parent.kill()
+    parent.wait(LONG)
+    end = time.monotonic() + 1.0
+    while left := [pid for pid in pids if is_running(pid)]:
+        assert time.monotonic() < end, f"still there: {left}"
+        time.sleep(0.005)
+    parent.stdin.close()
+    parent.stdout.close()
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+@pytest.mark.parametrize("message", [Ready(7, {"a": "b"}), BatchDone(1, b"x\n", 1, ((3, "text-unfit", "no"),), 5, {"render": 1.0})])
+def test_a_message_is_decoded_as_it_was_encoded(message):
+    got = decode(encode(message)[4:])
+    assert got.serial == message.serial if isinstance(message, BatchDone) else got == message

@@ -1,0 +1,117 @@
+"""Settings, streams, PNG files, fingerprint."""
+
+import io
+import json
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from fontmilld.render import encode, noise
+from fontmilld.render.fingerprint import fingerprint, missing_parts
+from fontmilld.render.settings import RenderSettings
+from fontmilld.render.stream import Concern, SampleStreams
+
+WORDS = [7152242944550933840, 3883047028049522143, 59757433711626452]
+ENV = {"PYTHONPATH": ":".join(p for p in sys.path if p), "PATH": ""}
+
+
+def test_settings_take_what_concerns_pixels_from_a_configuration():
+    config = {"image_width": 128, "num_samples": 5, "seed": 3, "preset": None, "workers": 2}
+    assert RenderSettings.from_config(config) == RenderSettings(image_width=128, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("image_width", 7),
+        ("image_height", 4097),
+        ("image_width", True),
+        ("image_width", 64.0),
+        ("seed", -1),
+        ("preset", "nope"),
+        ("text", "file"),
+        ("text", "words:0"),
+        ("text", "words,words"),
+        ("text_content", 5 * "x" * (1 << 20)),
+        ("text_max_words", 0),
+        ("text_lines", 9),
+        ("effects", ("nope",)),
+    ],
+)
+def test_settings_out_of_range_are_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=name):
+        RenderSettings(**{name: value})
+
+
+def test_streams_of_concerns_attempts_and_samples_differ_and_repeat():
+    seen = set()
+    for index in (1, 2):
+        for concern in Concern:
+            for attempt in (0, 1):
+                words = [SampleStreams(0, "00" * 32, 0, index).of(concern, attempt).word() for _ in range(2)]
+                assert words[0] == words[1]
+                seen.add(words[0])
+    assert len(seen) == 2 * len(Concern) * 2
+
+
+def test_stream_numbers_are_part_of_the_format():
+    stream = SampleStreams(1, "ab" * 32, 2, 3).of(Concern.TEXT)
+    assert [stream.word() for _ in range(3)] == WORDS
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**40), st.integers(1, 1000))
+def test_scalars_keep_within_their_bounds(index, bound):
+    stream = SampleStreams(0, "00" * 32, 0, index).of(Concern.STYLE)
+    assert 0 <= stream.below(bound) < bound
+    assert 0 <= stream.unit() < 1
+    assert 2 <= stream.uniform(2, 5) <= 5
+    assert stream.weighted((("a", 1.0), ("b", 2.0))) in "ab"
+
+
+@settings(deadline=None)
+@given(st.integers(1, 70), st.integers(1, 70), st.booleans(), st.integers(0, 99))
+def test_png_files_decode_to_the_same_pixels(width, height, rgb, seed):
+    shape = (height, width, 3) if rgb else (height, width)
+    picture = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    data = encode.png(picture)
+    with Image.open(io.BytesIO(data)) as image:
+        image.verify()
+    with Image.open(io.BytesIO(data)) as image:
+        assert (np.asarray(image) == picture).all()
+    at = 8
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4])
+        body, crc = data[at + 4 : at + 8 + length], data[at + 8 + length : at + 12 + length]
+        assert zlib.crc32(body) == int.from_bytes(crc)
+        at += 12 + length
+
+
+def test_png_accepts_views_of_larger_pictures():
+    picture = np.arange(100, dtype=np.uint8).reshape(10, 10)[2:8, 3:9]
+    with Image.open(io.BytesIO(encode.png(picture))) as image:
+        assert (np.asarray(image) == picture).all()
+
+
+def test_noise_fields_repeat_by_seed_and_differ_otherwise():
+    first = noise.field(1, (64, 256))
+    assert (first == noise.field(1, (64, 256))).all()
+    assert abs(np.corrcoef(first.ravel(), noise.field(2, (64, 256)).ravel())[0, 1]) < 0.05
+    together = np.concatenate([noise.field(seed, (64, 256)) for seed in range(20)])
+    assert together.std() == pytest.approx(1, abs=0.005)
+    assert together.mean() == pytest.approx(0, abs=0.01)
+
+
+def test_fingerprint_names_versions_and_is_the_same_in_another_process():
+    mine = fingerprint()
+    assert {"render", "harfbuzz", "numpy", "opencv", "deflate", "wordfreq", "unicode", "probe"} <= mine.keys()
+    code = "import json; from fontmilld.render.fingerprint import fingerprint as f; print(json.dumps(f()))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENV)
+    assert json.loads(run.stdout) == mine
+    assert missing_parts() == []

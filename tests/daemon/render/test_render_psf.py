@@ -1,0 +1,185 @@
+"""PSFs and degradation: centred, unit sum, exact, registered."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fontmilld.render import degrade, light, presetfile, psf
+from fontmilld.render.recipe import Degradation, Spec
+from fontmilld.render.stream import Concern, SampleStreams
+
+QUIET = Spec("gaussian-noise", (("sigma", 0.0), ("seed", 0)))
+
+
+def blurred(scene, kernel, how):
+    return light.convolve(scene, kernel, how)
+
+
+def run(scene, steps, margin=None, scale=1, how="linear"):
+    plan = degrade.prepare(Degradation(how, tuple(steps), scale))
+    return degrade.degrade(scene, plan, plan.margin if margin is None else margin)
+
+
+def drawn(index, size=32.0, preset="document-camera-v1"):
+    streams = SampleStreams(1, "ab" * 32, 0, index)
+    return presetfile.get(preset).sample(size, streams.of(Concern.PSF), streams.of(Concern.NOISE))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 10**6), st.floats(6, 200))
+def test_kernels_have_unit_sum_and_are_centred(index, size):
+    kernel = psf.build(drawn(index, size).steps[0])
+    assert kernel.taps.sum() == psf.TOTAL
+    assert (kernel.taps >= 0).all()
+    assert (kernel.taps == np.rint(kernel.taps)).all()
+    assert max(map(abs, kernel.moments()["centroid"])) < 0.05
+
+
+def test_all_kinds_occur_in_the_proportions_of_the_preset():
+    kinds = [drawn(index).steps[0].kind for index in range(1, 2001)]
+    shares = {kind: kinds.count(kind) / len(kinds) for kind in set(kinds)}
+    wanted = {"disc": 0.25, "motion": 0.25, "disc-motion": 0.30, "gaussian": 0.09, "elliptic-gaussian": 0.06, "identity": 0.05}
+    assert shares == pytest.approx(wanted, abs=0.03)
+
+
+def test_ranges_are_those_of_the_sources():
+    specs = [drawn(index, 20.0) for index in range(1, 1001)]
+    radii = [s.steps[0]["radius"] for s in specs if s.steps[0].kind == "disc"]
+    assert 0.5 <= min(radii) < 0.7
+    assert 3.8 < max(radii) <= 4.0
+    for spec in specs:
+        assert 0 <= spec.steps[1]["sigma"] <= 7
+        if "motion" in spec.steps[0].kind:
+            extent = np.ptp(np.array(spec.steps[0]["path"]), axis=0).max()
+            assert 4 - 1e-3 <= extent <= 20 + 1e-3
+
+
+@settings(deadline=None)
+@given(st.floats(0.8, 8), st.floats(0.8, 8), st.floats(0, 180))
+def test_gaussian_moments_are_those_asked_for(sigma_x, sigma_y, angle):
+    spec = Spec("elliptic-gaussian", (("sigma_x", sigma_x), ("sigma_y", sigma_y), ("angle", angle)))
+    xx, _, yy = psf.build(spec).moments()["moments"]
+    # A pixel's own width adds 1/12 per axis; tails beyond three sigma are cut.
+    wanted = sigma_x**2 + sigma_y**2 + 2 / 12
+    assert xx + yy == pytest.approx(wanted, rel=0.05, abs=0.1)
+
+
+@pytest.mark.parametrize("how", ("linear", "gamma"))
+def test_impulse_reproduces_the_kernel_not_its_mirror_image(how):
+    path = ((0.0, 0.0), (6.0, 0.0), (6.0, 1.0), (6.0, 4.0))
+    kernel = psf.build(Spec("motion", (("path", path),)))
+    margin = kernel.radius + 3
+    side = 2 * margin + 31
+    scene = np.zeros((side, side), np.uint8)
+    scene[margin + 15, margin + 15] = 255
+    out = blurred(scene, kernel, how)
+    levels = np.rint(kernel.taps * 65535 / psf.TOTAL).astype(int)
+    r, middle = kernel.radius, out.shape[0] // 2
+    got = out[middle - r : middle + 1 + r, middle - r : middle + 1 + r]
+    assert np.abs(got - light._encode(how)[levels]).max() < 0.2
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 10**6), st.sampled_from(("linear", "gamma")))
+def test_convolution_equals_integer_arithmetic(index, how):
+    dice = np.random.default_rng(index)
+    kernel = psf.build(drawn(index, 20.0).steps[0])
+    r = kernel.radius
+    scene = dice.integers(0, 256, (2 * r + 6, 2 * r + 7), dtype=np.uint8)
+    got = blurred(scene, kernel, how)
+    levels = np.rint(light.decode(scene.astype(np.float32), how).astype(float) * 65535).astype(np.int64)
+    taps = kernel.taps.astype(np.int64)[::-1, ::-1]
+    for y in range(6):
+        for x in range(7):
+            if how == "gamma":
+                wanted = int((scene[y : y + 2 * r + 1, x : x + 2 * r + 1].astype(np.int64) * taps).sum()) / psf.TOTAL
+            else:
+                level = round(int((levels[y : y + 2 * r + 1, x : x + 2 * r + 1] * taps).sum()) / psf.TOTAL)
+                wanted = light._encode(how)[level]
+            assert got[y, x] == wanted
+
+
+@pytest.mark.parametrize("preset", ("document-camera-v1", "hradis2015", "textzoom-x2", "realesrgan"))
+@pytest.mark.parametrize("channels", (1, 3))
+def test_flat_scenes_stay_flat_up_to_the_border(preset, channels):
+    for index in range(1, 9):
+        spec = drawn(index, preset=preset)
+        steps = [s for s in spec.steps if "noise" not in s.kind and s.kind != "jpeg"]
+        for value in (0, 17, 128, 255):
+            plan = degrade.prepare(Degradation(spec.light, tuple(steps), spec.scale))
+            sides = (64 + 2 * plan.margin, 96 + 2 * plan.margin)
+            flat = np.full(sides if channels == 1 else (*sides, 3), value, np.uint8)
+            out = degrade.degrade(flat, plan, plan.margin).picture
+            assert out.shape[:2] == (64 // spec.scale, 96 // spec.scale)
+            # The lobes of a sinc are the one thing that is not exact.
+            assert np.abs(out.astype(int) - value).max() <= any(s.kind == "sinc" for s in steps)
+
+
+def test_noise_has_the_sigma_that_the_label_states():
+    flat = np.full((70, 300), 128, np.uint8)
+    out = run(flat, [Spec("gaussian-noise", (("sigma", 5.0), ("seed", 9)))]).picture
+    assert out.astype(float).std() == pytest.approx(math.sqrt(25 + 1 / 12), rel=0.03)
+    assert abs(out.astype(float).mean() - 128) < 0.15
+
+
+def test_sensor_noise_grows_with_the_light():
+    spec = Spec("poisson-gaussian-noise", (("light", "linear"), ("shot", 1e-3), ("read", 1e-5), ("seed", 3)))
+    for value in (60, 128, 200):
+        out = run(np.full((80, 400), value, np.uint8), [spec]).picture
+        levels = light.decode(out.astype(np.float32), "linear").astype(float)
+        wanted = 1e-3 * float(light.decode(np.float32(value), "linear")) + 1e-5
+        assert levels.var() == pytest.approx(wanted, rel=0.1)
+
+
+def test_margin_smaller_than_the_kernel_is_an_error():
+    with pytest.raises(ValueError, match="margin"):
+        run(np.zeros((40, 40), np.uint8), [Spec("disc", (("radius", 4.0),)), QUIET], margin=2)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        Spec("generalised-gaussian", (("beta", 0.6), ("sigma_x", 2.0), ("sigma_y", 1.0), ("angle", 40.0))),
+        Spec("plateau", (("beta", 1.5), ("sigma_x", 2.0), ("sigma_y", 1.0), ("angle", 40.0))),
+        Spec("sinc", (("cutoff", 1.5), ("radius", 8))),
+        Spec("disc", (("radius", 0.0),)),
+    ],
+)
+def test_every_kernel_is_centred_with_unit_sum(spec):
+    kernel = psf.build(spec)
+    assert kernel.taps.sum() == psf.TOTAL
+    assert max(map(abs, kernel.moments()["centroid"])) < 0.05
+
+
+def test_sinc_is_the_bessel_function_of_the_source():
+    # Values of J1 from Abramowitz and Stegun, table 9.1.
+    got = psf._bessel_j1(np.array([0.0, 1.0, 2.0, 5.0, 10.0, 17.5]))
+    assert got[:5] == pytest.approx([0, 0.4400505857, 0.5767248078, -0.3275791376, 0.0434727462], abs=1e-9)
+
+
+@pytest.mark.parametrize("scale", (2, 4))
+@pytest.mark.parametrize("how", ("area", "bilinear", "bicubic"))
+def test_reduced_pictures_stay_registered(scale, how):
+    """A soft blob comes out where it was, in units of the smaller pixels."""
+    kernel, reduce = Spec("gaussian", (("sigma", 3.0),)), Spec("final-resize", (("filter", how),))
+    plan = degrade.prepare(Degradation("gamma", (kernel, reduce), scale))
+    m = plan.margin
+    y, x = np.mgrid[0 : 64 + 2 * m, 0 : 96 + 2 * m]
+    scene = np.rint(255 * np.exp(-0.5 * (((x - m - 40) / 6) ** 2 + ((y - m - 30) / 6) ** 2))).astype(np.uint8)
+    out = degrade.degrade(scene, plan, m).picture.astype(float)
+    rows, cols = np.mgrid[0 : out.shape[0], 0 : out.shape[1]]
+    for grid, wanted in ((cols, 40), (rows, 30)):
+        centre = (grid * out).sum() / out.sum()
+        assert (centre + 0.5) * scale - 0.5 == pytest.approx(wanted, abs=0.05)
+
+
+def test_both_ways_of_summing_agree_to_the_last_bit():
+    kernel = psf.build(Spec("disc", (("radius", 11.0),)))
+    assert kernel.is_dense
+    scene = np.random.default_rng(1).integers(0, 256, (70, 90), dtype=np.uint8)
+    high, low = light._levels(scene, "linear")
+    by_tiles = light._summed(high, kernel).astype(np.float64) * 256 + light._summed(low, kernel)
+    assert (by_tiles == light._transformed(high * np.float32(256) + low, kernel)).all()

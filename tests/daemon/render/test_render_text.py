@@ -1,0 +1,133 @@
+"""Text: sources, lines, lengths, a user's own text; boxes of clusters; quality measured from the files."""
+
+import io
+import unicodedata
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fontmilld.render import sketch
+from fontmilld.render.faces import FontProblem, inspect_face
+from fontmilld.render.pair import PairRenderer
+from fontmilld.render.pseudowords import Letters
+from fontmilld.render.settings import RenderSettings
+from fontmilld.render.stream import Concern, SampleStreams
+
+
+def labels(face, count=20, **options):
+    render = PairRenderer(RenderSettings(**options), face, face.report.sha256)
+    return [render.render(index).label for index in range(1, count + 1)]
+
+
+def pixels(data):
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("L")).astype(float)
+
+
+@pytest.mark.parametrize("name", ("inter", "amiri", "thai"))
+def test_lines_and_lengths_are_those_asked_for(faces, name):
+    asked = {"text_lines": 3, "text_min_words": 1, "text_max_words": 2, "image_height": 160}
+    texts = [label["text"] for label in labels(faces[name], 30, **asked)]
+    assert max(len(text.split("\n")) for text in texts) == 3
+    assert all(1 <= len(line.split()) <= 2 for text in texts for line in text.split("\n"))
+
+
+def test_mixtures_follow_their_weights(faces):
+    sources = [r["text_source"] for r in labels(faces["inter"], 200, text="words:0.5,codes:0.3,numbers:0.2")]
+    assert sources.count("words") / 200 == pytest.approx(0.5, abs=0.12)
+    assert sources.count("codes") / 200 == pytest.approx(0.3, abs=0.12)
+    assert sources.count("numbers") > 10
+
+
+def test_users_text_is_taken_where_the_face_can_draw_it(faces):
+    content = "Die Straße nach Süden\nשלום only 世界 hidden\nCafe\u0301 au lait"
+    texts = {r["text"] for r in labels(faces["inter"], 80, text="user", text_content=content)}
+    words = {word for text in texts for word in text.split()}
+    assert words <= {"Die", "Straße", "nach", "Süden", "only", "hidden", "Café", "au", "lait"}
+    assert "Café" in words
+    assert not any("only hidden" in text for text in texts)
+    arabic = labels(faces["amiri"], 20, text="user", text_content="السلام عليكم 2024 hello")
+    assert {r["direction"] for r in arabic if "ا" in r["text"]} == {"rtl"}
+    with pytest.raises(FontProblem, match="no word of the text"):
+        labels(faces["inter"], 1, text="user", text_content="世界")
+
+
+def test_scripts_without_a_word_list_get_syllables(faces):
+    found = [r for r in labels(faces["thai"], 60) if r["script"] == "Thai"]
+    assert {r["text_source"] for r in found if len(r["text"]) > 3} == {"pseudo-words"}
+    for label in found:
+        for before, mark in zip(label["text"], label["text"][1:], strict=False):
+            if unicodedata.category(mark) == "Mn":
+                assert unicodedata.category(before) == "Lo", label["text"]
+                assert before not in "าะเแโใไ"
+
+
+def test_letters_of_an_abugida_are_sorted_by_their_part():
+    letters = Letters.of("Deva", range(0x900, 0x980))
+    assert {"क", "ह"} <= set(letters.consonants)
+    assert not {"अ", "आ", "ा"} & set(letters.consonants)
+    assert {"ा", "ि"} <= set(letters.vowels)
+    assert letters.virama == "्"
+    stream = SampleStreams(0, "", 0, 1).of(Concern.TEXT)
+    assert all(letters.word(stream) for _ in range(50))
+
+
+@pytest.mark.parametrize("name", ("inter", "amiri", "devanagari", "thai"))
+def test_boxes_enclose_the_ink_of_their_clusters(faces, name):
+    render = PairRenderer(RenderSettings(text_lines=2, image_height=96), faces[name], "ab" * 32)
+    for index in range(1, 21):
+        pair = render.render(index)
+        ink, label = pixels(pair.clear) < 255, pair.label
+        boxed = np.zeros_like(ink)
+        covered = set()
+        for start, length, left, top, right, bottom in label["clusters"]:
+            box = (slice(int(top), int(np.ceil(bottom))), slice(int(left), int(np.ceil(right))))
+            assert ink[box].any()
+            boxed[box] = True
+            covered.update(range(start, start + length))
+        # The rasterizer counts in parts of a pixel of its own: a trace may lie beyond an edge.
+        assert pixels(pair.clear)[ink & ~boxed].min(initial=255) >= 252
+        visible = {i for i, c in enumerate(label["text"]) if not c.isspace() and unicodedata.category(c) != "Cf"}
+        assert visible <= covered
+
+
+def test_snr_and_psnr_agree_with_the_files(faces):
+    """Without noise the degraded half is the signal: take it from a second preset."""
+    steps = '{ kind = "disc", radius = [0.5, 3.0] }'
+    noisy = f'light = "linear"\nstep = [ {steps}, {{ kind = "gaussian-noise", sigma = [2.0, 7.0] }} ]'
+    clean = f'light = "linear"\nstep = [ {steps} ]'
+    made = [PairRenderer(RenderSettings(preset="own", preset_source=s), faces["inter"], "ab" * 32) for s in (noisy, clean)]
+    for index in range(1, 11):
+        with_noise, without = (m.render(index) for m in made)
+        signal, found = pixels(without.blurred), pixels(with_noise.blurred)
+        assert with_noise.label["snr"] == pytest.approx(10 * np.log10(signal.var() / ((found - signal) ** 2).mean()), abs=0.1)
+        psnr = 10 * np.log10(255**2 / ((found - pixels(with_noise.clear)) ** 2).mean())
+        assert with_noise.label["psnr"] == pytest.approx(psnr, abs=2e-3)
+
+
+def test_near_duplicates_are_recognised(font_bytes, collection):
+    reports = {name: inspect_face(font_bytes(name), 0) for name in ("inter", "amiri", "cairo")}
+    twin = inspect_face(collection, 1)
+    assert sketch.similarity(reports["inter"].sketch, twin.sketch) == 1.0
+    assert len(reports["inter"].sketch) == 64
+    assert sketch.similarity(reports["inter"].sketch, reports["cairo"].sketch) < 0.3
+
+
+def test_geometry_is_shared_and_text_stays_inside(faces):
+    styles = [r["recipe"]["style"] for r in labels(faces["inter"], 200)]
+    for key, sigma in (("rotation", 1.0), ("tilt", 4.0)):
+        values = np.array([np.atleast_1d(s[key]) for s in styles]).ravel()
+        assert values.std() == pytest.approx(sigma, rel=0.15)
+
+
+def test_mask_numbers_the_clusters_where_their_ink_is(faces):
+    render = PairRenderer(RenderSettings(preset="plain"), faces["devanagari"], "ab" * 32)
+    for index in range(1, 6):
+        pair, extras = render.render(index), render.extras(index)
+        mask, ink = pixels(extras["mask"]), 255 - pixels(pair.clear)
+        assert set(np.unique(mask)) - {0} <= set(range(1, len(pair.label["clusters"]) + 1))
+        # Overlaps of clusters add up to half a pixel in the picture, never in one cluster's own ink.
+        assert (ink[mask > 0] >= 127).all()
+        assert (mask[ink > 200] > 0).mean() > 0.97
+        assert pixels(extras["psf"]).max() == 255

@@ -1,0 +1,280 @@
+"""Verification finds all damage and nothing else; repair restores every byte; foreign files are never touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from fontmill.errors import FontmillError
+from fontmill.model import ExistingFileMap
+from fontmilld.core import layout
+from fontmilld.core.ranges import RangeSet
+from fontmilld.store import verify
+from fontmilld.store.files import LocalTree
+from fontmilld.store.ledger import SessionStore
+from fontmilld.store.litter import delete_project, foreign_names, scan_existing_files
+from fontmilld.store.recovery import recover
+from fontmilld.store.verify import Check, CheckResult, repair_plan, validate_session_integrity
+from fontmilld.testing.disk import SimulatedDisk
+from fontmilld.testing.export import PROJECT, SmallExport, small_session
+
+IMAGE = "fonts/font-0/images/font-0_002_clear.png"
+LABELS = "fonts/font-0/metadata.jsonl"
+SESSION = small_session()
+UNFIT = RangeSet.span(4, 4)
+Change = Callable[[bytes], bytes | None]
+
+
+def finished() -> SimulatedDisk:
+    disk = SimulatedDisk()
+    SmallExport(disk, unfit=UNFIT).run()
+    return disk
+
+
+def change(disk: SimulatedDisk, name: str, how: Change) -> None:
+    old = disk.files(PROJECT).get(name, b"")
+    new = how(old)
+    disk.uproot(f"{PROJECT}/{name}")
+    if new is not None:
+        disk.plant(f"{PROJECT}/{name}", "file", new)
+
+
+def tree_of(disk: SimulatedDisk) -> LocalTree:
+    return LocalTree(PROJECT, kernel=disk)
+
+
+def found(disk: SimulatedDisk, level: verify.Level) -> set[tuple[str, str]]:
+    result = validate_session_integrity(tree_of(disk), SESSION, level)
+    assert result.ok == (not result.damaged)
+    return {(damage.file, damage.kind) for damage in result.damaged}
+
+
+def flipped(at: int) -> Change:
+    return lambda data: data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def gone(data: bytes) -> None:
+    return None
+
+
+@pytest.mark.parametrize("level", ["quick", "full"])
+def test_an_undamaged_tree_is_ok_and_every_file_was_looked_at(level):
+    result = validate_session_integrity(tree_of(finished()), SESSION, level)
+    assert result.ok
+    assert result.checked == 24 + 9
+
+
+SHOWN = {
+    "missing": (IMAGE, gone, {(IMAGE, "missing")}),
+    "truncated": (IMAGE, lambda data: data[:-1], {(IMAGE, "truncated")}),
+    "empty": (IMAGE, lambda data: b"", {(IMAGE, "truncated")}),
+    "longer": (IMAGE, lambda data: data + b"x", {(IMAGE, "different")}),
+    "foreign at the top": ("notes.txt", lambda data: b"mine", {("notes.txt", "foreign")}),
+    "foreign among the images": (f"{layout.images_dir('font-0')}/x.png", lambda data: b"", {("fonts/font-0/images/x.png", "foreign")}),
+    "foreign index": (f"{layout.images_dir('font-0')}/font-0_008_clear.png", lambda data: b"", {("fonts/font-0/images/font-0_008_clear.png", "foreign")}),
+    "foreign width": (f"{layout.images_dir('font-0')}/font-0_0002_clear.png", lambda data: b"", {("fonts/font-0/images/font-0_0002_clear.png", "foreign")}),
+    "unlabelled": (f"{layout.images_dir('font-0')}/font-0_004_clear.png", lambda data: b"", {("fonts/font-0/images/font-0_004_clear.png", "unlabelled")}),
+    "foreign log": ("logs/other.log", lambda data: b"", {("logs/other.log", "foreign")}),
+    "litter": (f"{LABELS}.part", lambda data: b"", {(f"{LABELS}.part", "litter")}),
+    "no card": ("README.md", gone, {("README.md", "missing")}),
+    "record gone": ("fonts/font-0/metadata.json", gone, {("fonts/font-0/metadata.json", "missing")}),
+    "record broken": ("fonts/font-0/metadata.json", lambda data: data[:50], {("fonts/font-0/metadata.json", "corrupt")}),
+    "checkpoint broken": ("fonts/font-0/progress.json", lambda data: data[:50], {("fonts/font-0/progress.json", "corrupt")}),
+    "summary broken": ("summary.json", lambda data: data[:50], {("summary.json", "corrupt")}),
+}
+
+
+@pytest.mark.parametrize("level", ["quick", "full"])
+@pytest.mark.parametrize("what", SHOWN)
+def test_what_names_and_sizes_show_is_found_and_nothing_else(what, level):
+    name, how, expected = SHOWN[what]
+    disk = finished()
+    change(disk, name, how)
+    assert found(disk, level) == expected
+
+
+def test_a_flipped_bit_in_any_image_is_found_by_full_only():
+    for at in (0, 10, 30):
+        disk = finished()
+        change(disk, IMAGE, flipped(at))
+        assert found(disk, "quick") == set()
+        assert found(disk, "full") == {(IMAGE, "different")}
+
+
+def test_a_flipped_bit_anywhere_in_the_labels_is_found():
+    labels = finished().files(PROJECT)[LABELS]
+    for at in range(0, len(labels), 7):
+        disk = finished()
+        change(disk, LABELS, flipped(at))
+        assert any(name == LABELS for name, _ in found(disk, "full")), at
+
+
+def test_labels_that_are_gone_or_cut_off_are_told_by_index():
+    disk = finished()
+    change(disk, LABELS, lambda data: b"".join(data.splitlines(keepends=True)[:4]))
+    result = validate_session_integrity(tree_of(disk), SESSION)
+    assert {damage.index for damage in result.damaged if damage.kind == "missing-label"} == {6, 7}
+
+
+def test_an_unfinished_tree_is_judged_by_its_labels_only():
+    disk = finished()
+    disk.uproot(f"{PROJECT}/summary.json")
+    change(disk, "fonts/font-0/metadata.json", gone)
+    change(disk, "README.md", gone)
+    assert found(disk, "full") == set()
+
+
+@pytest.mark.parametrize("piece", [1, 400, 10**9])
+def test_pieces_of_any_size_cover_every_line_once(piece):
+    tree = tree_of(finished())
+    checks = verify.plan_checks(tree, SESSION, piece)
+    results = [verify.run_check(tree, SESSION, Check.from_dict(json.loads(json.dumps(c.to_dict()))), "full") for c in checks]
+    results = [CheckResult.from_dict(json.loads(json.dumps(result.to_dict()))) for result in results]
+    assert sum(result.checked for result in results) == 24
+    assert verify.conclude(tree, SESSION, results, "full").ok
+
+
+def test_progress_is_told():
+    told: list[int] = []
+    validate_session_integrity(tree_of(finished()), SESSION, "quick", told.append)
+    assert sum(told) == 24
+
+
+REPAIRS = [what for what in SHOWN if not what.startswith("foreign")]
+
+
+@pytest.mark.parametrize("what", [*REPAIRS, "flipped image", "flipped label", "several"])
+def test_repair_makes_only_what_is_damaged_anew_and_restores_every_byte(what):
+    disk = finished()
+    before = disk.files(PROJECT)
+    changes = {
+        "flipped image": [(IMAGE, flipped(3))],
+        "flipped label": [(LABELS, flipped(len(before[LABELS]) // 2))],
+        "several": [(IMAGE, gone), (IMAGE.replace("002", "006"), flipped(5)), (LABELS, flipped(8)), ("README.md", gone)],
+    }.get(what) or [SHOWN[what][:2]]
+    for name, how in changes:
+        change(disk, name, how)
+    rendered = repaired(disk)
+    after = disk.files(PROJECT)
+    assert {n: d for n, d in after.items() if not n.endswith("progress.json")} == {
+        n: d for n, d in before.items() if not n.endswith("progress.json")
+    }
+    # A digest tells that a labels file is wrong, not where: then all pairs of its font are drawn again.
+    whole_fonts = SESSION.config.num_samples * any(name == LABELS for name, _ in changes)
+    assert rendered <= len(changes) + 1 + whole_fonts
+    assert found(disk, "full") == set()
+
+
+def test_a_label_that_was_falsified_without_a_trace_is_drawn_again_not_believed():
+    disk = finished()
+    before = disk.files(PROJECT)
+    last = before[LABELS].rindex(b'":') - 1
+    change(disk, LABELS, lambda data: data[:last] + bytes([data[last] ^ 1]) + data[last + 1 :])
+    assert found(disk, "full")
+    repaired(disk)
+    assert disk.files(PROJECT)[LABELS] == before[LABELS]
+
+
+def repaired(disk: SimulatedDisk) -> int:
+    """What the manager does on `repair`: verify, recover, reopen what is damaged, go on."""
+    tree = tree_of(disk)
+    plan = repair_plan(validate_session_integrity(tree, SESSION, "full"))
+    recovery = recover(tree, SESSION, boot_id="boot")
+    store = SessionStore(tree, SESSION, recovery.states, unsaved=recovery.unsaved, boot_id="boot")
+    for font_id, indices in plan.items():
+        store.reopen(font_id, indices)
+    tree.remove(layout.SUMMARY_FILE)
+    tree.close()
+    export = SmallExport(disk, unfit=UNFIT)
+    export.run()
+    return export.rendered
+
+
+def test_foreign_files_stay_as_they_are_through_everything():
+    disk = finished()
+    mine = {"notes.txt": b"a", "fonts/font-0/images/mine.png": b"b", "logs/mine": b"c", "fonts/mine": b"d"}
+    for name, data in mine.items():
+        disk.plant(f"{PROJECT}/{name}", "file", data)
+    repaired(disk)
+    assert mine.items() <= disk.files(PROJECT).items()
+    tree = tree_of(disk)
+    assert delete_project(tree, SESSION) == tuple(sorted(mine))
+    assert disk.files(PROJECT) == mine
+
+
+def test_deleting_removes_everything_that_is_ours():
+    disk = finished()
+    disk.plant(f"{PROJECT}/logs/export.log.1", "file")
+    tree = tree_of(disk)
+    assert delete_project(tree, SESSION) == ()
+    assert list(tree.scan("")) == []
+    tree.remove_dir("")
+    assert "out/project" not in " ".join(disk.files())
+
+
+def test_a_link_in_the_tree_is_foreign_and_what_it_leads_to_is_safe():
+    disk = finished()
+    disk.plant("/outside", "file", b"precious")
+    disk.plant(f"{PROJECT}/fonts/font-0/images/link.png", "link")
+    tree = tree_of(disk)
+    assert list(foreign_names(tree, SESSION)) == ["fonts/font-0/images/link.png"]
+    delete_project(tree, SESSION)
+    assert disk.files()["outside"] == b"precious"
+
+
+def test_existing_files_are_listed_by_font_with_sizes():
+    disk = finished()
+    disk.plant(f"{PROJECT}/notes.txt", "file")
+    disk.plant(f"{PROJECT}/README.md.part", "file")
+    listed = scan_existing_files(tree_of(disk), SESSION)
+    assert isinstance(listed, ExistingFileMap)
+    assert {font: len(images) for font, images in listed.images.items()} == {"font-0": 12, "font-1": 12}
+    assert listed.images["font-0"]["font-0_002_clear.png"] == len(disk.files(PROJECT)[IMAGE])
+    assert (listed.foreign, listed.litter) == (("notes.txt",), ("README.md.part",))
+
+
+def test_images_of_a_folder_that_is_no_folder_are_missing_not_an_error():
+    disk = finished()
+    tree = tree_of(disk)
+    for entry in list(tree.scan("fonts/font-0/images")):
+        tree.remove(f"fonts/font-0/images/{entry.name}")
+    tree.remove_dir("fonts/font-0/images")
+    result = validate_session_integrity(tree, SESSION)
+    assert {damage.kind for damage in result.damaged} == {"missing"}
+    assert len(result.damaged) == 12
+
+
+def test_a_session_with_withdrawn_samples_leaves_only_labelled_images():
+    """`complete` ends a session early: images of batches that were in flight do not stay."""
+    disk = SimulatedDisk()
+    export = SmallExport(disk)
+    tree = LocalTree(PROJECT, create=True, kernel=disk)
+    from fontmilld.store.exporter import create_project_structure
+    create_project_structure(tree, SESSION)
+    store = SessionStore(tree, SESSION)
+    store.append(export.render(store, "font-0", 1, 3))
+    export.render(store, "font-0", 4, 6)
+    store.finish_font("font-0", {})
+    store.settle()
+    names = {name for name in disk.files(PROJECT) if name.endswith(".png")}
+    assert len(names) == 6
+    with pytest.raises(KeyError):
+        store.state("none")
+    assert store.state("font-0").todo(7) == RangeSet.span(4, 7)
+    assert replace(store.state("font-0"), font_id="x").failed == RangeSet()
+
+
+def test_errors_of_the_storage_are_not_taken_for_damage():
+    disk = finished()
+    tree = tree_of(disk)
+
+    def broken(fd: int, length: int) -> bytes:
+        raise OSError(5, "I/O error")
+
+    disk.read = broken  # type: ignore[method-assign]
+    with pytest.raises(FontmillError) as caught:
+        validate_session_integrity(tree, SESSION, "full")
+    assert caught.value.slug == "storage-failed"

@@ -1,0 +1,68 @@
+"""From a request to fonts with names: every face once, every name its own, every refusal with its reason."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fontmill.errors import FontmillError
+from fontmill.model import ExportSession
+from fontmilld.core import layout
+from fontmilld.intake import Intake, StartRequest, name_fonts
+from fontmilld.pool.messages import ProbeDone
+from fontmilld.testing.house import House, Probes
+
+
+def face(number=0, slug="", **more):
+    return {"face_index": number, "slug": slug, "reason": slug and "because", "record": {}, **more}
+
+
+def taken_in(sources, probes=None):
+    results = []
+    intake = Intake(House(1).request(fonts=tuple(sources)), probes or Probes(), lambda: "now", results.append)
+    intake.files_found(list(sources))
+    return results
+
+
+def test_a_font_given_twice_is_one_font_and_the_request_is_answered():
+    result, = taken_in(["/f/a.ttf", "/f/b.ttf", "/f/a.ttf"])
+    assert isinstance(result, ExportSession)
+    assert [font.font_id for font in result.fonts] == ["a", "b"]
+
+
+def test_no_font_files_are_an_answer_too():
+    result, = taken_in([])
+    assert isinstance(result, FontmillError)
+
+
+def test_an_error_of_the_search_is_the_answer():
+    results = []
+    intake = Intake(House(1).request(), Probes(), lambda: "now", results.append)
+    intake.files_found(FontmillError("no-fonts"))
+    assert results[0].slug == "no-fonts"
+
+
+def test_a_machine_without_raqm_is_told_so():
+    probes = Probes()
+    probes.missing = ("There is no raqm.",)
+    result, = taken_in(["/f/a.ttf"], probes)
+    assert result.slug == "renderer-incomplete"
+
+
+@given(st.lists(st.tuples(st.text("abAB .-_é漢/", min_size=1, max_size=8), st.integers(0, 3), st.booleans()), min_size=1, max_size=8))
+def test_every_font_has_an_id_of_its_own_that_is_safe_as_a_folder(files):
+    probed = [(f"/f/{n}/{name}.ttf", ProbeDone(n, f"{n:064x}", tuple(face(i, "font-unreadable" if bad else "") for i in range(faces + 1))))
+              for n, (name, faces, bad) in enumerate(files)]
+    fonts = list(name_fonts(probed, 10))
+    ids = [font.font_id for font in fonts]
+    assert len(ids) == len(set(ids)) == sum(faces + 1 for _, faces, _ in files)
+    assert all(layout.is_font_id(name) for name in ids)
+    assert all(font.accepted or font.reason for font in fonts)
+
+
+@pytest.mark.parametrize("name", ["../x", ".x", "a/b", "", "x" * 101])
+def test_a_project_name_that_leads_elsewhere_is_refused(name):
+    with pytest.raises(FontmillError) as caught:
+        StartRequest.from_args({"project_name": name, "output_path": "/o", "fonts": ["/f"], "force": False}, None)
+    assert caught.value.details["field"] == "project_name"

@@ -1,0 +1,219 @@
+"""Many sessions, one pool: fair shares, idempotent starts, a drain that ends, and a restart that goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from fontmill.errors import FontmillError
+from fontmilld.testing.house import House
+
+
+def test_two_sessions_share_the_pool_evenly():
+    house = House()
+    one = house.start("one", 4000, ("/f/a.ttf",), settle=False)
+    two = house.start("two", 4000, ("/f/b.ttf",), settle=False)
+    house.busy = True
+    for _ in range(60):
+        house.work_off()
+        house.loop.advance(0.2)
+    shares = [s.status()["exported_samples"] for s in (one, two)]
+    assert min(shares) > 0
+    assert min(shares) / max(shares) > 0.8, shares
+
+
+def test_a_session_that_comes_late_does_not_starve_the_one_that_was_there():
+    house = House()
+    house.busy = True
+    one = house.start("one", 100_000, ("/f/a.ttf",), settle=False)
+    for _ in range(60):
+        house.work_off()
+        house.loop.advance(0.2)
+    two = house.start("two", 100_000, ("/f/b.ttf",), settle=False)
+    before = one.status()["exported_samples"]
+    for _ in range(40):
+        house.work_off()
+        house.loop.advance(0.2)
+    gained = one.status()["exported_samples"] - before, two.status()["exported_samples"]
+    assert min(gained) / max(gained) > 0.7, gained
+
+
+def test_a_session_that_was_paused_for_long_gets_its_share_and_no_more():
+    house = House()
+    house.busy = True
+    sessions = [house.start(name, 100_000, (f"/f/{name}.ttf",), settle=False) for name in ("one", "two")]
+    house.manager.pause_session(sessions[1].id)
+    for _ in range(60):
+        house.work_off()
+        house.loop.advance(0.2)
+    house.manager.resume_session(sessions[1].id)
+    before = [s.status()["exported_samples"] for s in sessions]
+    for _ in range(40):
+        house.work_off()
+        house.loop.advance(0.2)
+    gained = [s.status()["exported_samples"] - b for s, b in zip(sessions, before, strict=True)]
+    assert min(gained) / max(gained) > 0.7, gained
+
+
+def test_the_same_key_gives_the_same_session_whenever_it_comes():
+    house = House()
+    house.busy = house.probes.hold = True
+    answers = []
+    for _ in range(3):
+        house.manager.create_session(house.request(key="k"), answers.append)
+    house.loop.settle()
+    assert answers == []
+    house.probes.hold = False
+    for answer in house.probes.held:
+        answer()
+    house.loop.settle()
+    house.manager.create_session(house.request(key="k"), answers.append)
+    house.loop.settle()
+    assert len({answer["session_id"] for answer in answers}) == 1 and len(answers) == 4
+    assert len(house.manager.sessions()) == 1
+
+
+def test_a_second_start_in_the_same_project_takes_up_the_session_that_runs():
+    house = House()
+    session = house.start(settle=False, samples=500)
+    house.manager.pause_session(session.id)
+    answers = []
+    house.manager.create_session(house.request(samples=500), answers.append)
+    house.manager.create_session(house.request(samples=501), answers.append)
+    house.loop.settle()
+    assert answers[0]["session_id"] == session.id and answers[0]["resumed"]
+    assert answers[1].slug == "project-differs"
+
+
+def test_a_start_with_no_good_font_is_refused_with_the_reasons_and_leaves_nothing():
+    house = House()
+    answers = []
+    house.manager.create_session(house.request(fonts=("/f/bad1.ttf", "/f/bad2.ttf")), answers.append)
+    house.loop.settle()
+    assert answers[0].slug == "no-usable-fonts" and len(answers[0].details["refused"]) == 2
+    assert house.disk.files() == {}
+    assert house.manager.sessions() == []
+
+
+def test_a_session_is_found_by_id_prefix_and_path_and_by_nothing_else():
+    house = House()
+    one, two = house.start("aaa"), house.start("aab")
+    find = house.manager.find
+    assert find(one.id) is one and find("aaa") is one and find("/out/aab/") is two
+    for name, slug in (("aa", "ambiguous-session"), ("zzz", "unknown-session"), ("/out", "unknown-session")):
+        with pytest.raises(FontmillError) as caught:
+            find(name)
+        assert caught.value.slug == slug
+
+
+def test_no_name_is_no_session():
+    house = House()
+    house.start()
+    with pytest.raises(FontmillError) as caught:
+        house.manager.find("")
+    assert caught.value.slug == "unknown-session"
+
+
+def test_those_who_wait_are_answered_once_when_the_session_ends():
+    house = House()
+    session = house.start(settle=False)
+    answers = []
+    for quiescent in (True, False):
+        house.manager.wait(session.id, quiescent, answers.append)
+    assert answers == []
+    house.run(5)
+    assert [answer["status"] for answer in answers] == ["completed"] * 2
+    house.manager.wait(session.id, True, answers.append)
+    assert len(answers) == 3
+
+
+def test_a_drain_finishes_what_is_out_gives_nothing_more_and_refuses_new_sessions():
+    house = House()
+    session = house.start(settle=False, samples=1000)
+    out = len(house.waiting)
+    house.manager.drain()
+    assert not house.manager.drained
+    house.run(5)
+    assert house.manager.drained and len(house.drawn) == out
+    assert session.status()["pause_reasons"] == ["drain"]
+    with pytest.raises(FontmillError) as caught:
+        house.manager.create_session(house.request("q"), print)
+    assert caught.value.slug == "shutting-down"
+    assert house.notes[session.id] == ("active", ()), "the next life goes on by itself"
+
+
+def test_a_session_that_opens_during_the_drain_draws_nothing():
+    house = House()
+    house.busy = house.probes.hold = True
+    answers = []
+    house.manager.create_session(house.request(), answers.append)
+    house.loop.settle()
+    house.manager.drain()
+    for answer in house.probes.held:
+        answer()
+    house.run(5)
+    assert house.drawn == []
+
+
+@pytest.mark.parametrize("batches", [1, 3, 10])
+def test_a_killed_daemon_goes_on_where_it_was_and_ends_in_the_same_tree(batches):
+    house = House()
+    session = house.start(settle=False, samples=200)
+    house.busy = True
+    house.work_off(batches)
+    house.loop.settle()
+    back = house.restarted()
+    back.restore(session)
+    back.run(5)
+    assert back.manager.find(session.id).status()["status"] == "completed"
+    whole = House()
+    whole.start(samples=200)
+    same = [n for n in whole.files() if n.startswith("fonts/") and not n.endswith("progress.json")]
+    assert {n: back.files()[n] for n in same} == {n: whole.files()[n] for n in same}
+
+
+def test_a_session_that_its_user_paused_stays_paused_over_a_restart():
+    house = House()
+    session = house.start(settle=False, samples=500)
+    house.manager.pause_session(session.id)
+    house.run(5)
+    back = house.restarted()
+    back.restore(session)
+    back.run(5)
+    again = back.manager.find(session.id)
+    assert again.status()["pause_reasons"] == ["user"] and back.drawn == []
+    back.manager.resume_session(again.id)
+    back.run(5)
+    assert again.status()["status"] == "completed"
+
+
+def test_a_session_that_had_ended_is_restored_as_ended_whatever_the_index_says():
+    house = House()
+    session = house.start()
+    house.notes[session.id] = ("paused", ("user",))
+    back = house.restarted()
+    back.restore(session)
+    back.run(1)
+    assert back.manager.find(session.id).status()["status"] == "completed"
+
+
+def test_workers_that_keep_dying_pause_the_sessions_and_resume_lifts_it():
+    house = House(workers=1)
+    session = house.start(settle=False, samples=1000)
+    house.busy = True
+    for _ in range(8):
+        house.processes.born[-1].die(-9)
+        house.loop.advance(4)
+    assert session.status()["pause_reasons"] == ["crashloop"]
+    house.manager.resume_session(session.id)
+    house.run(60)
+    assert session.status()["status"] == "completed"
+
+
+def test_cancelling_while_somebody_waits_for_the_summary_answers_him():
+    house = House()
+    session = house.start(settle=False, samples=1000)
+    answers = []
+    house.manager.complete_session(session.id, answers.append)
+    house.manager.cancel_session(session.id)
+    house.run(5)
+    assert len(answers) == 1

@@ -1,0 +1,56 @@
+"""The watch on free space tells of both edges, says nothing in between, and outlives trouble."""
+
+from __future__ import annotations
+
+import queue
+import threading
+
+import pytest
+
+from fontmilld import monitor
+from fontmilld.core.pacing import Room
+
+FULL, MIDDLE, ROOMY = (Room(1 << 40, free, 0, 0) for free in (1 << 20, 300 << 20, 1 << 39))
+
+
+@pytest.fixture
+def told_of(monkeypatch):
+    monkeypatch.setattr(monitor, "POLL_SECONDS", 0.001)
+    watches = []
+
+    def watch(looks) -> list[bool]:
+        told: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        left, done = list(looks), threading.Event()
+
+        def look(path):
+            if not left:
+                done.set()
+                return MIDDLE
+            found = left.pop(0)
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        watches.append(monitor.SpaceWatch("/x", lambda callback: callback(), told.put, look))
+        watches[-1].start()
+        assert done.wait(10)
+        return [told.get() for _ in range(told.qsize())]
+
+    yield watch
+    for one in watches:
+        one.stop()
+
+
+def test_both_edges_are_told_and_nothing_between_them(told_of):
+    assert told_of([MIDDLE, FULL, MIDDLE, MIDDLE, ROOMY]) == [True, False]
+
+
+def test_a_file_system_that_cannot_be_asked_is_asked_again(told_of):
+    assert told_of([OSError("stale"), FULL, OSError("stale"), ROOMY]) == [True, False]
+
+
+def test_the_real_file_system_is_measured(tmp_path):
+    room = monitor.measure(str(tmp_path))
+    assert 0 < room.free_bytes <= room.total_bytes
+    with pytest.raises(OSError, match="No such file"):
+        monitor.measure(str(tmp_path / "none"))

@@ -1,0 +1,115 @@
+"""The command line as a user meets it: `run` without a service, and one clear line for every bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from system.conftest import Daemon, fontmill, tree_digest, until
+
+pytestmark = pytest.mark.system
+
+
+def run_words(out: Path, fonts: list[str], project: str = "p", samples: int = 20) -> list[str]:
+    return ["run", "--fonts", *fonts, "--out", str(out), "--project", project, "--samples", str(samples)]
+
+
+def test_run_needs_no_service_and_a_second_run_finds_it_complete(tmp_path: Path, fonts: list[str]) -> None:
+    first = fontmill(*run_words(tmp_path, fonts), "--json")
+    assert first.returncode == 0, first.stderr
+    status = json.loads(first.stdout.splitlines()[-1])
+    assert (status["status"], status["exported_samples"]) == ("completed", 60)
+    before = tree_digest(tmp_path / "p")
+    again = fontmill(*run_words(tmp_path, fonts), "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout.splitlines()[-1])["exported_samples"] == 60
+    assert tree_digest(tmp_path / "p") == before
+
+
+def test_interrupting_run_pauses_and_the_same_command_continues(tmp_path: Path, fonts: list[str]) -> None:
+    words = [sys.executable, "-m", "fontmill", *run_words(tmp_path, fonts, samples=1500)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+    until(lambda: list(tmp_path.glob("p/fonts/*/progress.json")), "the first checkpoint")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "run the same command to continue" in out + err
+    assert not (tmp_path / "p" / ".fontmill.lock").exists()
+    end = fontmill(*run_words(tmp_path, fonts, samples=1500), "--json")
+    assert end.returncode == 0, end.stderr
+    assert json.loads(end.stdout.splitlines()[-1])["exported_samples"] == 4500
+
+
+@pytest.mark.parametrize(("change", "status"), [
+    ({"--fonts": "/nowhere/at/all"}, 2),
+    ({"--samples": "0"}, 2),
+    ({"--width": "1000000"}, 2),
+    ({"--project": "../out"}, 2),
+    ({"--preset": "none"}, 2),
+    ({"--out": "/proc/forbidden"}, 4),
+])
+def test_bad_input_gets_one_line_the_right_status_and_leaves_nothing(
+    tmp_path: Path, fonts: list[str], change: dict[str, str], status: int,
+) -> None:
+    options = {"--fonts": fonts[0], "--out": str(tmp_path / "o"), "--project": "p", "--samples": "5"} | change
+    got = fontmill("run", *(word for pair in options.items() for word in pair))
+    assert got.returncode == status, got.stderr
+    assert got.stderr.startswith("fontmill: ") and len(got.stderr.splitlines()) == 1
+    assert "Traceback" not in got.stderr and not (tmp_path / "o").exists()
+
+
+def test_only_bad_fonts_fail_with_the_reason_and_leave_nothing(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.ttf"
+    bad.write_bytes(b"\0" * 100)
+    got = fontmill(*run_words(tmp_path / "o", [str(bad)]))
+    assert got.returncode == 1 and len(got.stderr.splitlines()) == 1
+    assert "bad.ttf" in got.stderr and not (tmp_path / "o").exists()
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="drops the capability that only root has")
+def test_an_output_that_cannot_be_written_is_denied(tmp_path: Path, fonts: list[str]) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o555)
+    words = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", sys.executable, "-m", "fontmill", *run_words(locked, fonts)]
+    got = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert got.returncode == 4, got.stderr
+    assert list(locked.iterdir()) == []
+
+
+def test_without_a_daemon_the_answer_is_not_running(tmp_path: Path) -> None:
+    got = fontmill("--socket", str(tmp_path / "no.sock"), "status")
+    assert got.returncode == 3 and len(got.stderr.splitlines()) == 1
+
+
+def test_an_unknown_session_and_an_unknown_verb_are_told_apart(daemon: Daemon) -> None:
+    assert fontmill("--socket", daemon.socket, "status", "nobody").returncode == 1
+    assert fontmill("--socket", daemon.socket, "frobnicate").returncode == 2
+
+
+def test_output_outside_the_allowed_roots_is_denied(daemon: Daemon, fonts: list[str], tmp_path: Path) -> None:
+    got = fontmill("--socket", daemon.socket, "start", "--fonts", fonts[0], "--out", str(tmp_path / "elsewhere"), "--project", "p")
+    assert got.returncode == 4 and not (tmp_path / "elsewhere").exists()
+
+
+def test_every_client_verb_works_against_the_service(daemon: Daemon, fonts: list[str]) -> None:
+    socket = ("--socket", daemon.socket)
+    started = fontmill(*socket, "start", "--fonts", *fonts, "--out", str(daemon.root), "--project", "verbs", "--samples", "400", "--json")
+    session = json.loads(started.stdout)["session_id"]
+    paused = fontmill(*socket, "pause", session, "--json")
+    assert json.loads(paused.stdout)["status"] == "paused"
+    assert json.loads(fontmill(*socket, "resume", session[:9], "--json").stdout)["status"] == "active"
+    waited = fontmill(*socket, "wait", str(daemon.root / "verbs"), "--json")
+    assert waited.returncode == 0 and json.loads(waited.stdout)["exported_samples"] == 1200
+    for words in (["status"], ["status", session], ["list"], ["fonts", session], ["events"]):
+        got = fontmill(*socket, *words, "--json")
+        assert got.returncode == 0, got.stderr
+        assert json.loads(got.stdout.splitlines()[-1])
+    assert fontmill(*socket, "shutdown").returncode == 0
+    assert daemon.process.wait(20) == 0

@@ -1,0 +1,82 @@
+"""When the output fails for good the session goes on in a fallback path, and repair brings the parts together."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from system.conftest import Daemon, begin, tree_digest, until
+
+pytestmark = [pytest.mark.system, pytest.mark.root]
+
+
+def chattr(flag: str, project: Path) -> None:
+    """Make every image folder of a project immutable (`+i`), which fails writes even of root, or mutable again."""
+    subprocess.run(["chattr", flag, *map(str, project.glob("fonts/*/images"))], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """An output folder whose projects can be made to refuse every new file under a running session."""
+    if os.geteuid() != 0:
+        pytest.fail("needs root, for chattr") if os.environ.get("CI") else pytest.skip("needs root, for chattr")
+    folder = tmp_path / "out" / "disk"
+    folder.mkdir(parents=True)
+    yield folder
+    chattr("-i", folder / "torn")
+
+
+def test_a_session_whose_path_fails_goes_on_in_the_fallback_and_repair_makes_it_whole(
+    tmp_path: Path, disk: Path, fonts: list[str],
+) -> None:
+    root = tmp_path / "out"
+    spare = root / "spare"
+    spare.mkdir()
+    daemon = Daemon(tmp_path, root)
+    try:
+        whole = begin(daemon, fonts, "whole", 150)
+        assert daemon.client.wait(whole, timeout=120)["status"] == "completed"
+        reply = daemon.client.start(output_path=str(disk), project_name="torn", fonts=fonts, num_samples=150,
+                                    fallback_paths=[str(spare)])
+        session = reply["session_id"]
+        until(lambda: daemon.client.status(session)["exported_samples"] > 30, "some samples are on record")
+        chattr("+i", disk / "torn")
+        status = daemon.client.wait(session, timeout=120)
+        assert (status["status"], status["output_path"], status["exported_samples"]) == ("completed", str(spare), 450)
+        (part,) = status["parts"]
+        assert part["path"] == str(disk / "torn") and 30 < part["samples"] < 450
+        here = len(list((spare / "torn").glob("fonts/*/images/*_clear.png")))
+        assert here + part["samples"] == 450
+        daemon.kill()
+        daemon.start()
+        daemon.client.call("adopt", {"path": str(spare / "torn")})
+        daemon.client.call("repair", {"session": session}, timeout=60)
+        mended = daemon.client.wait(session, timeout=60)
+        assert (mended["status"], mended["exported_samples"], mended["parts"]) == ("completed", 450, [])
+        assert tree_digest(spare / "torn") == tree_digest(root / "whole")
+    finally:
+        if daemon.process.poll() is None:
+            daemon.stop()
+
+
+def test_without_a_fallback_the_session_pauses_with_the_reason_and_goes_on_when_the_path_is_back(
+    tmp_path: Path, disk: Path, fonts: list[str],
+) -> None:
+    daemon = Daemon(tmp_path, tmp_path / "out")
+    try:
+        reply = daemon.client.start(output_path=str(disk), project_name="torn", fonts=fonts, num_samples=150)
+        session = reply["session_id"]
+        until(lambda: daemon.client.status(session)["exported_samples"] > 30, "some samples are on record")
+        chattr("+i", disk / "torn")
+        status = until(lambda: (s := daemon.client.status(session))["pause_reasons"] and s, "it pauses")
+        assert status["pause_reasons"] == ["fault"] and status["status"] == "paused"
+        chattr("-i", disk / "torn")
+        daemon.client.resume(session)
+        assert daemon.client.wait(session, timeout=120)["exported_samples"] == 450
+    finally:
+        if daemon.process.poll() is None:
+            daemon.stop()

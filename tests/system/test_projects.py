@@ -1,0 +1,143 @@
+"""Verbs on whole projects with a real daemon: verify finds all damage and nothing else, repair restores bytes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fontmill import FontmillError
+from system.conftest import Daemon, begin, fontmill, tree_digest
+
+pytestmark = pytest.mark.system
+
+
+def made(daemon: Daemon, fonts: list[str], project: str, samples: int = 30) -> str:
+    session = begin(daemon, fonts, project, samples)
+    assert daemon.client.wait(session, timeout=120)["status"] == "completed"
+    return session
+
+
+def damage(project: Path) -> dict[str, str]:
+    """Delete, truncate and flip one bit of an image each, and put a stranger beside them."""
+    images = sorted(project.glob("fonts/*/images/*.png"))
+    images[3].unlink()
+    images[40].write_bytes(images[40].read_bytes()[:-5])
+    flipped = bytearray(images[90].read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    images[90].write_bytes(flipped)
+    stranger = images[0].with_name("notes.txt")
+    stranger.write_text("mine")
+    kinds = {images[3]: "missing", images[40]: "truncated", images[90]: "different", stranger: "foreign"}
+    return {str(path.relative_to(project)): kind for path, kind in kinds.items()}
+
+
+def test_full_verify_finds_all_damage_and_nothing_else_and_repair_restores_every_byte(daemon: Daemon, fonts: list[str]) -> None:
+    session = made(daemon, fonts, "whole")
+    project = daemon.root / "whole"
+    before = tree_digest(project)
+    socket = ("--socket", daemon.socket)
+    clean = fontmill(*socket, "verify", session, "--json")
+    assert clean.returncode == 0 and json.loads(clean.stdout)["ok"], clean.stdout
+    expected = damage(project)
+    found = fontmill(*socket, "verify", session, "--json")
+    assert found.returncode == 1
+    assert {entry["file"]: entry["kind"] for entry in json.loads(found.stdout)["damaged"]} == expected
+    repaired = fontmill(*socket, "repair", session, "--json")
+    assert repaired.returncode == 0, repaired.stderr
+    assert json.loads(repaired.stdout)["remade_samples"] == 3
+    stranger = next(project.rglob("notes.txt"))
+    assert stranger.read_text() == "mine"
+    stranger.unlink()
+    assert tree_digest(project) == before
+    assert json.loads(fontmill(*socket, "verify", str(project), "--json").stdout)["ok"]
+
+
+def test_quick_verify_misses_a_flipped_bit_that_full_and_deep_find(daemon: Daemon, fonts: list[str]) -> None:
+    session = made(daemon, fonts[:1], "levels", 20)
+    image = sorted((daemon.root / "levels").glob("fonts/*/images/*.png"))[5]
+    data = bytearray(image.read_bytes())
+    data[-20] ^= 4
+    image.write_bytes(data)
+    verdicts = {level: daemon.client.call("verify", {"session": session, "level": level}, timeout=60)["ok"]
+                for level in ("quick", "full", "deep")}
+    assert verdicts == {"quick": True, "full": False, "deep": False}
+
+
+def test_deep_verify_of_an_undamaged_project_draws_everything_again_and_agrees(daemon: Daemon, fonts: list[str]) -> None:
+    session = made(daemon, fonts, "deep", 15)
+    answer = daemon.client.call("verify", {"session": session, "level": "deep"}, timeout=60)
+    assert answer["ok"], answer
+
+
+def test_a_project_from_elsewhere_is_detected_and_adopted_with_its_fonts_at_another_place(
+    daemon: Daemon, fonts: list[str], tmp_path: Path,
+) -> None:
+    made(daemon, fonts, "reference", 60)
+    session = begin(daemon, fonts, "moving", 60)
+    daemon.client.pause(session)
+    daemon.client.wait(session)
+    daemon.stop()
+    there = tmp_path / "there"
+    (there / "out").mkdir(parents=True)
+    moved = there / "out" / "moving"
+    shutil.move(daemon.root / "moving", moved)
+    new_fonts = there / "fonts"
+    new_fonts.mkdir()
+    for number, font in enumerate(fonts):
+        shutil.copy(font, new_fonts / f"renamed{number}.ttf")
+    record = json.loads((moved / "session.json").read_text())
+    for font in record["fonts"]:
+        font["source"] = "/gone/" + Path(font["source"]).name
+    (moved / "session.json").write_text(json.dumps(record))
+    other = Daemon(there, there / "out")
+    try:
+        (found,) = other.client.call("detect", {"path": str(there / "out")})["sessions"]
+        assert (found["session_id"], found["completed"], found["known"]) == (session, False, False)
+        adopted = other.client.call("adopt", {"path": str(moved), "fonts": [str(new_fonts)]})
+        assert adopted["session_id"] == session
+        other.client.resume(session)
+        assert other.client.wait(session, timeout=60)["exported_samples"] == 180
+    finally:
+        other.stop()
+    assert tree_digest(moved) == tree_digest(daemon.root / "reference")
+
+
+def test_delete_removes_what_is_ours_and_forgets_the_session(daemon: Daemon, fonts: list[str]) -> None:
+    session = made(daemon, fonts[:1], "gone", 5)
+    (daemon.root / "gone" / "mine.txt").write_text("x")
+    answer = daemon.client.call("delete", {"session": session})
+    assert answer["foreign_files"] == ["mine.txt"]
+    assert [path.name for path in (daemon.root / "gone").rglob("*") if path.is_file()] == ["mine.txt"]
+    with pytest.raises(FontmillError, match="no session"):
+        daemon.client.status(session)
+
+
+def test_a_font_that_vanished_fails_its_samples_and_retry_failed_takes_them_up(daemon: Daemon, fonts: list[str], tmp_path: Path) -> None:
+    made(daemon, fonts[:2], "reference", 40)
+    mine = [tmp_path / Path(font).name for font in fonts[:2]]
+    for font, copy in zip(fonts, mine, strict=False):
+        shutil.copy(font, copy)
+    session = begin(daemon, [str(path) for path in mine], "vanishing", 40)
+    daemon.client.pause(session)
+    daemon.client.wait(session)
+    daemon.stop()
+    mine[1].rename(tmp_path / "away")
+    daemon.start()
+    daemon.client.wait(session)
+    daemon.client.resume(session)
+    status = daemon.client.wait(session, timeout=60)
+    assert status["status"] == "completed" and status["failed_samples"] > 0
+    assert status["exported_samples"] + status["failed_samples"] == 80
+    (tmp_path / "away").rename(mine[1])
+    daemon.client.call("retry-failed", {"session": session})
+    assert daemon.client.wait(session, timeout=60)["exported_samples"] == 80
+    assert tree_digest(daemon.root / "vanishing") == tree_digest(daemon.root / "reference")
+
+
+def test_verify_refuses_a_path_outside_the_allowed_roots(daemon: Daemon) -> None:
+    with pytest.raises(FontmillError) as refused:
+        daemon.client.call("verify", {"session": "/etc/nothing"})
+    assert refused.value.slug in ("path-not-allowed", "denied")
