@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import zmq
@@ -21,6 +22,11 @@ class Sockets:
     def __init__(self, endpoint: Endpoint, context: zmq.Context[Any]) -> None:
         self._endpoint, self._context = endpoint, context
         self.idle: list[tuple[Identity, Any]] = []
+        self._open: set[Any] = set()
+        # The finalizer holds context and sockets, so a client that nobody closed ends in this order. Left to the
+        # garbage collector, a context may be ended before its sockets, and waits for them for ever.
+        self._end = weakref.finalize(self, _end, context, self._open)
+        self._end.atexit = False  # then another thread may still be using a socket
 
     def dealer(self) -> Any:
         """A new control socket."""
@@ -38,14 +44,25 @@ class Sockets:
         socket.setsockopt(zmq.RECONNECT_IVL, 20)
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
         socket.setsockopt(zmq.RCVHWM, EVENTS_BACKLOG)
+        self._open.add(socket)
         socket.connect(f"ipc://{path}")
         return socket
 
+    def drop(self, socket: Any) -> None:
+        """Close one socket."""
+        self._open.discard(socket)
+        socket.close(0)
+
     def close(self) -> None:
         """Close every socket at once; unanswered requests are forgotten."""
-        while self.idle:
-            self.idle.pop()[1].close(0)
-        self._context.destroy(linger=0)
+        self.idle.clear()
+        self._end()
+
+
+def _end(context: zmq.Context[Any], sockets: set[Any]) -> None:
+    while sockets:
+        sockets.pop().close(0)
+    context.term()
 
 
 class Wires:
@@ -69,7 +86,7 @@ class Wires:
             if identity == effect.identity:
                 self._control = socket
                 return False
-            socket.close(0)
+            self._owner.drop(socket)
         self._control = self._owner.dealer()
         return True
 
@@ -91,9 +108,9 @@ class Wires:
         """Close what is held."""
         self._drop_control()
         if self._events is not None:
-            self._events.close(0)
+            self._owner.drop(self._events)
 
     def _drop_control(self) -> None:
         if self._control is not None:
-            self._control.close(0)
+            self._owner.drop(self._control)
             self._control = None

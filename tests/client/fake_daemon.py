@@ -245,7 +245,11 @@ def main() -> None:
         parser.add_argument(flag)
     parser.add_argument("--private", action="store_true")
     parser.add_argument("--allow-root", nargs="+")
-    Pretender(parser.parse_args()).serve()
+    pretender = Pretender(parser.parse_args())
+    try:
+        pretender.serve()
+    finally:
+        pretender.daemon.close()  # left to the garbage collector, a context may wait for its sockets for ever
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -198,3 +199,27 @@ def test_the_async_client_does_the_same(daemon: Any) -> None:
             assert [(await anext(events))["kind"] for _ in range(2)] == ["one", "two"]
 
     asyncio.run(scenario())
+
+
+FORGOTTEN = """
+import gc, sys
+from fontmill import Client
+
+class Holder:
+    def __init__(self, socket):
+        self.client, self.me = Client(socket), self
+        self.client.ping()
+        self.events = self.client.subscribe()
+
+def forget(socket):
+    Holder(socket)
+
+forget(sys.argv[1])
+gc.collect()
+Holder(sys.argv[1])
+"""
+
+
+def test_a_client_that_nobody_closed_never_holds_up_the_program(daemon: Any) -> None:
+    done = subprocess.run([sys.executable, "-c", FORGOTTEN, str(daemon.path)], timeout=20, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

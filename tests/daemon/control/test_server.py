@@ -192,7 +192,7 @@ def test_a_message_that_is_too_large_costs_the_connection_only(bench):
         assert bench.lives()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.one_of(st.binary(max_size=60), st.just(b"FM1")), min_size=1, max_size=4), min_size=1, max_size=8))
 def test_random_frames_never_kill_the_loop(bench, messages):
     with bench.client() as sock:
@@ -208,7 +208,7 @@ values = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=5), inner, max_size=4)), max_leaves=8)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(sorted(verbs.VERBS)), st.data())
 def test_random_arguments_get_one_answer_each(bench, op, data):
     names = [arg.name for arg in verbs.VERBS[op].args] or ["x"]

@@ -137,7 +137,7 @@ class Planning(RuleBasedStateMachine):
 
 
 TestPlanning = Planning.TestCase
-TestPlanning.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestPlanning.settings = settings(max_examples=80, stateful_step_count=40)
 
 
 def drained(plan: SessionPlan[int], workers: int, size: int = 10) -> list[Batch]:

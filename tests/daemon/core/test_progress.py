@@ -84,7 +84,7 @@ class Tracking(RuleBasedStateMachine):
 
 
 TestTracking = Tracking.TestCase
-TestTracking.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestTracking.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 def steady(tracker: FontProgressTracker, now: float, seconds: float, per_second: float) -> float:

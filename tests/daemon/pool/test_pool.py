@@ -359,7 +359,7 @@ def test_killing_ends_everybody_now():
     assert b.pool.pids == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from(["serve", "die", "babble", "hang", "nonsense", "recycle", "wait"])), max_size=25))
 def test_whatever_happens_no_batch_is_lost_or_done_twice(events):
     b = Bench(2, batches=30)

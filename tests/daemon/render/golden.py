@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 from conftest import read_font
-
 from fontmilld.render.faces import Face
 from fontmilld.render.fingerprint import fingerprint
 from fontmilld.render.pair import PairRenderer

@@ -140,7 +140,7 @@ def test_pictures_without_outlines_are_refused_by_kind(tables, slug):
     assert caught.value.slug == slug
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(0, 400))
 def test_damaged_fonts_are_refused_or_opened_but_never_anything_else(font_bytes, seed, cut):
     import random

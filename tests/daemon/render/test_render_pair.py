@@ -61,7 +61,7 @@ def test_effects_leave_text_and_noise_of_a_sample_as_they_are(faces):
     assert plain.label["noise"] == rich.label["noise"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     width=st.integers(8, 400),
     height=st.integers(8, 120),

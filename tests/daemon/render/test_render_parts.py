@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -65,7 +65,6 @@ def test_stream_numbers_are_part_of_the_format():
     assert [stream.word() for _ in range(3)] == WORDS
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**40), st.integers(1, 1000))
 def test_scalars_keep_within_their_bounds(index, bound):
     stream = SampleStreams(0, "00" * 32, 0, index).of(Concern.STYLE)
@@ -75,7 +74,6 @@ def test_scalars_keep_within_their_bounds(index, bound):
     assert stream.weighted((("a", 1.0), ("b", 2.0))) in "ab"
 
 
-@settings(deadline=None)
 @given(st.integers(1, 70), st.integers(1, 70), st.booleans(), st.integers(0, 99))
 def test_png_files_decode_to_the_same_pixels(width, height, rgb, seed):
     shape = (height, width, 3) if rgb else (height, width)

@@ -28,7 +28,6 @@ def drawn(index, size=32.0, preset="document-camera-v1"):
     return presetfile.get(preset).sample(size, streams.of(Concern.PSF), streams.of(Concern.NOISE))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 10**6), st.floats(6, 200))
 def test_kernels_have_unit_sum_and_are_centred(index, size):
     kernel = psf.build(drawn(index, size).steps[0])
@@ -57,7 +56,6 @@ def test_ranges_are_those_of_the_sources():
             assert 4 - 1e-3 <= extent <= 20 + 1e-3
 
 
-@settings(deadline=None)
 @given(st.floats(0.8, 8), st.floats(0.8, 8), st.floats(0, 180))
 def test_gaussian_moments_are_those_asked_for(sigma_x, sigma_y, angle):
     spec = Spec("elliptic-gaussian", (("sigma_x", sigma_x), ("sigma_y", sigma_y), ("angle", angle)))
@@ -82,7 +80,7 @@ def test_impulse_reproduces_the_kernel_not_its_mirror_image(how):
     assert np.abs(got - light._encode(how)[levels]).max() < 0.2
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 10**6), st.sampled_from(("linear", "gamma")))
 def test_convolution_equals_integer_arithmetic(index, how):
     dice = np.random.default_rng(index)
