@@ -78,10 +78,11 @@ class Surroundings(Protocol):
 
 @dataclass(slots=True)
 class Given:
-    """A batch that is out, and the storage's epoch when it was given out."""
+    """A batch that is out; the storage's epoch, and how often the session had been resumed, when it was given out."""
 
     batch: Batch
     epoch: int
+    resumes: int
 
 
 @dataclass(slots=True)
@@ -111,6 +112,7 @@ class ManagedSession:
     _strikes: Counter[tuple[str, int]] = field(default_factory=Counter)
     _calls: int = 0
     _faults: int = 0
+    _resumes: int = 0
     _opening_deaths: Counter[str] = field(default_factory=Counter)
     _saved_at: float = 0.0
     _told_at: float = 0.0
@@ -183,7 +185,7 @@ class ManagedSession:
         batch = self.plan.next_batch(worker, lambda font: self._size(font, workers))
         if batch is None:
             return None
-        self._out[serial] = Given(batch, self.epoch)
+        self._out[serial] = Given(batch, self.epoch, self._resumes)
         if self.tracker.start_font(batch.font_id, self.around.now(), self.around.utc()):
             self._tell("font-started", {"font": batch.font_id}, quiet=True)
         self.used_seconds += len(batch) * (self._seconds(batch.font_id) or 0.001)
@@ -234,7 +236,7 @@ class ManagedSession:
         self.plan.give_back(given.batch)
         if answer.slug.startswith("font-"):
             self._give_up_font(given.batch.font_id, answer)
-        else:
+        elif given.resumes == self._resumes:  # else it tells of a storage that somebody has mended since
             self._storage_trouble(FontmillError(answer.slug, answer.message, answer.details))
         self._after_work()
 
@@ -485,6 +487,7 @@ class ManagedSession:
             return
         if not self.life.reasons:
             self._faults = 0
+            self._resumes += 1
             self._run_clock()
             self._append_refused()
             self.writer.retry_commit()

@@ -255,6 +255,24 @@ def test_a_storage_that_fails_now_and_then_is_no_reason_to_leave_a_font_without_
         assert is_whole(house)
 
 
+def test_a_failure_from_before_a_resume_does_not_pause_the_session_again():
+    house = House()
+    session = house.start(settle=False)
+    house.busy = True
+    house.fault(errno.EACCES)
+    house.work_off(1)
+    house.loop.settle()
+    assert session.status()["pause_reasons"] == ["fault"] and house.waiting, "a batch given out before is still out"
+    house.manager.resume_session(session.id)
+    house.fault(errno.EACCES)
+    house.work_off(1)
+    house.loop.settle()
+    assert session.status()["pause_reasons"] == []
+    house.mend()
+    house.run(5)
+    assert session.status()["status"] == "completed" and is_whole(house)
+
+
 def test_a_pause_is_remembered_even_when_the_disk_is_full():
     house = House()
     session = house.start(settle=False)
