@@ -53,7 +53,7 @@ def _kinds() -> tuple[ErrorKind, ...]:
         k("invalid-argument", 103, "An argument is missing or not valid.", "Correct the named argument.", False, x.USAGE),
         k("version-mismatch", 104, "Client and daemon speak different protocol versions.", "Install the same fontmill version on both sides.", False, x.INCOMPATIBLE),
         k("message-too-large", 105, "The message is larger than the protocol allows.", "Split the request.", False, x.USAGE),
-        k("no-fonts", 106, "No font files were found.", "Name font files, or folders that hold .ttf, .otf, .ttc or .otc files.", False, x.USAGE),
+        k("no-fonts", 106, "No font files were found.", "Name font files, or folders that hold .ttf, .otf, .ttc, .otc or .otb files.", False, x.USAGE),
         # 2xx access
         k("denied", 200, "The caller may not do this.", "Ask the operator of the daemon for the role this verb needs.", False, x.DENIED),
         k("path-not-allowed", 201, "The path is outside the allowed roots.", "Choose a path beneath an allowed root, or start fontmilld with --allow-root.", False, x.DENIED),
@@ -82,7 +82,7 @@ def _kinds() -> tuple[ErrorKind, ...]:
         k("not-running", 502, "No daemon answers on the socket.", "Start fontmilld, or use `fontmill run`, which needs none.", True, x.NOT_RUNNING),
         k("font-unreadable", 510, "The font cannot be opened.", "Supply an intact font file.", False, x.FAILED),
         k("font-no-drawable-glyphs", 511, "The font draws nothing.", "Supply a font with outlines for text.", False, x.FAILED),
-        k("font-bitmap-only", 512, "The font has bitmap strikes only.", "Choose an image height that fits a strike.", False, x.FAILED),
+        k("font-bitmap-only", 512, "The font has bitmaps only, and none that can be drawn in this picture.", "Choose an image height that fits a strike.", False, x.FAILED),
         k("font-color-only", 513, "The font has colour glyphs only.", "Supply a font with outlines.", False, x.FAILED),
         k("font-too-large", 514, "The font needs more memory than allowed.", "Raise the probe's memory limit, or leave the font out.", False, x.FAILED),
         k("font-timed-out", 515, "Inspecting the font took too long.", "Leave the font out, or raise the probe's time limit.", False, x.FAILED),

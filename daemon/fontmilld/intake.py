@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from fontmill.errors import FontmillError, invalid
 from fontmill.model import ExportConfig, ExportSession, FontInfo
 from fontmilld.core import layout
 from fontmilld.pool.messages import ProbeDone
-from fontmilld.render import naming
+from fontmilld.render import naming, sketch
 
 SHOWN_REFUSALS = 20
 
@@ -82,7 +82,8 @@ class Intake:
         if self.probing.missing:
             return FontmillError("renderer-incomplete", " ".join(self.probing.missing))
         request = self.request
-        fonts = tuple(name_fonts(((source, self._found[source]) for source in self._sources), request.config.num_samples))
+        probed = ((source, self._found[source]) for source in self._sources)
+        fonts = flag_near_duplicates(tuple(name_fonts(probed, request.config.num_samples)))
         misfit = next((font for font in fonts if font.slug == "invalid-argument"), None)
         if misfit is not None:
             return FontmillError("invalid-argument", misfit.reason)
@@ -111,6 +112,17 @@ def name_fonts(probed: Iterable[tuple[str, ProbeDone]], num_samples: int) -> Ite
                 font_id, source, found.sha256, identity[1], num_samples, "pending" if not face["slug"] else "skipped",
                 face["reason"], face["slug"], str(record.get("family", "")), str(record.get("style", "")), record,
             )
+
+
+def flag_near_duplicates(fonts: tuple[FontInfo, ...]) -> tuple[FontInfo, ...]:
+    """The fonts, each record saying in `near_duplicates` which others draw nearly the same glyphs."""
+    near = sketch.near_duplicates([font.record.get("sketch", {}) if font.accepted else {} for font in fonts])
+    return tuple(
+        replace(font, record={**font.record, "near_duplicates": [
+            {"font_id": fonts[at].font_id, "similarity": share} for at, share in found]})
+        if font.accepted else font
+        for font, found in zip(fonts, near, strict=True)
+    )
 
 
 def _all_refused(fonts: tuple[FontInfo, ...]) -> FontmillError:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession
 from fontmilld.core import layout
-from fontmilld.intake import Intake, StartRequest, name_fonts
+from fontmilld.intake import Intake, StartRequest, flag_near_duplicates, name_fonts
 from fontmilld.pool.messages import ProbeDone
 from fontmilld.testing.house import House, Probes
 
@@ -59,6 +59,16 @@ def test_every_font_has_an_id_of_its_own_that_is_safe_as_a_folder(files):
     assert len(ids) == len(set(ids)) == sum(faces + 1 for _, faces, _ in files)
     assert all(layout.is_font_id(name) for name in ids)
     assert all(font.accepted or font.reason for font in fonts)
+
+
+def test_near_duplicates_are_flagged_in_the_records_of_both():
+    looks = {f"{cp:x}": f"{cp:08x}" for cp in range(0x41, 0x55)}
+    others = {key: "other" + value for key, value in looks.items()}
+    records = [{"sketch": looks}, {"sketch": others}, {"sketch": dict(list(looks.items())[:12])}, {}]
+    probed = [(f"/f/{n}.ttf", ProbeDone(n, f"{n:064x}", (face(record=record),))) for n, record in enumerate(records)]
+    fonts = flag_near_duplicates(tuple(name_fonts(probed, 10)))
+    found = [[near["font_id"] for near in font.record["near_duplicates"]] for font in fonts]
+    assert found == [[fonts[2].font_id], [], [fonts[0].font_id], []]
 
 
 @pytest.mark.parametrize("name", ["../x", ".x", "a/b", "", "x" * 101])

@@ -7,7 +7,7 @@ from typing import Final
 
 from fontmilld.render import effects, palette
 from fontmilld.render.corpus import Corpus, Phrase
-from fontmilld.render.faces import Face
+from fontmilld.render.faces import Face, FontProblem
 from fontmilld.render.layout import Block, Corners, compose, extent
 from fontmilld.render.recipe import Recipe, Spec, StyleSpec, TextSpec
 from fontmilld.render.settings import RenderSettings
@@ -45,12 +45,17 @@ class _Fit:
 
 
 class Chooser:
-    """Draws recipes for one face under one set of settings."""
+    """Draws recipes for one face under one set of settings.
+
+    Raises FontProblem "font-bitmap-only" if no strike of a bitmap face fits the picture, "font-no-text"
+    if the text source has nothing for the face.
+    """
 
     def __init__(self, settings: RenderSettings, face: Face) -> None:
         self._settings = settings
         self._face = face
         self._preset = settings.degradations
+        self._strikes = _fitting(face, settings)
         self._corpus = Corpus(face, settings)
 
     def choose(self, streams: SampleStreams, index: int, attempt: int) -> Chosen | None:
@@ -58,7 +63,9 @@ class Chooser:
         brevity = 0 if attempt < _FREE_ATTEMPTS else 1 if attempt < _SHORT_ATTEMPTS else 2
         wanted = self._style(streams.of(Concern.STYLE))
         wanted = self._turned(streams.of(Concern.GEOMETRY), wanted)
-        font = self._face.font(wanted.axes, wanted.bold)
+        if self._strikes:
+            wanted = self._struck(wanted, brevity)
+        font = self._face.font(wanted.axes, wanted.bold, wanted.strike)
         drawn = self._corpus.draw(streams.of(Concern.TEXT, attempt), brevity)
         phrase: Phrase | None = self._trimmed(drawn, font, wanted)
         shrunk = wanted.size * _LEAST_SHRINK if brevity == 0 else MIN_SIZE
@@ -68,7 +75,7 @@ class Chooser:
             block = compose(font, text, styled)
             if not block.has_ink or not block.is_complete:
                 return None
-            least = wanted.size if len(phrase.parts) > 1 else max(MIN_SIZE, shrunk)
+            least = wanted.size if len(phrase.parts) > 1 or wanted.strike else max(MIN_SIZE, shrunk)
             fit = self._fit(streams, text, block, styled, least)
             if isinstance(fit, _Fit):
                 return Chosen(self._recipe(streams, index, fit), font, fit.block)
@@ -93,7 +100,28 @@ class Chooser:
     def _align(self, streams: SampleStreams, text: TextSpec) -> str:
         if text.direction == "rtl":
             return "right"
-        return streams.of(Concern.LAYOUT, 1).choice(("left", "center")) if self._settings.style_variations else "left"
+        free = self._settings.style_variations and not self._strikes
+        return streams.of(Concern.LAYOUT, 1).choice(("left", "center")) if free else "left"
+
+    def _struck(self, style: StyleSpec, brevity: int) -> StyleSpec:
+        """Return the style at the strike that comes nearest, a smaller one where text did not fit.
+
+        Bitmaps are neither slanted, emboldened nor turned, and everything is at whole pixels.
+        """
+        below = [size for size in self._strikes if size <= style.size + 0.5] or [self._strikes[0]]
+        size = below[(len(below) - 1) * (2 - brevity) // 2]
+        return replace(
+            style,
+            size=float(size),
+            strike=size,
+            slant=0.0,
+            bold=0.0,
+            tracking=0.0,
+            leading=round(style.leading * size) / size,
+            rotation=0.0,
+            tilt_x=0.0,
+            tilt_y=0.0,
+        )
 
     def _turned(self, stream: Stream, style: StyleSpec) -> StyleSpec:
         preset = self._preset
@@ -148,7 +176,10 @@ class Chooser:
         corners = extent(block, wanted)
         reach = 0.0
         for _ in range(3):
-            size = round(min(wanted.size, self._largest(corners, reach)) - 0.005, 2)
+            room = self._largest(corners, reach)
+            size = round(min(wanted.size, room) - 0.005, 2)
+            if wanted.strike and room >= wanted.size:
+                size = wanted.size
             if size < min(least - 0.005, wanted.size - 0.01):
                 break
             style = replace(wanted, size=size)
@@ -185,7 +216,8 @@ class Chooser:
             part_x, part_y = stream.unit(), stream.unit()
         x = pad - left + max(0.0, free_x) * part_x
         y = pad - top + max(0.0, free_y) * part_y
-        return replace(style, x=round(x, 3), y=round(y, 3))
+        digits = 0 if style.strike else 3
+        return replace(style, x=round(x, digits), y=round(y, digits))
 
     def _recipe(self, streams: SampleStreams, index: int, fit: _Fit) -> Recipe:
         blur, noise = streams.of(Concern.PSF), streams.of(Concern.NOISE)
@@ -200,3 +232,18 @@ class Chooser:
             effects=fit.effects,
             degradation=self._preset.sample(fit.style.size, blur, noise),
         )
+
+
+def _fitting(face: Face, settings: RenderSettings) -> tuple[int, ...]:
+    """Return the strikes that the picture is high enough for; none for a face with outlines."""
+    room = settings.image_height // settings.text_lines
+    fitting = tuple(size for size in face.strikes if size <= room)
+    if face.strikes and not fitting:
+        sizes = ", ".join(map(str, face.strikes))
+        lines = f" of {settings.text_lines} lines" if settings.text_lines > 1 else ""
+        raise FontProblem(
+            "font-bitmap-only",
+            f"its glyphs are bitmaps for {sizes} px per em; a picture{lines} {settings.image_height} px high "
+            f"has no room for them",
+        )
+    return fitting

@@ -11,12 +11,13 @@ from typing import Any, Final
 import uharfbuzz as hb
 from fontTools.ttLib import TTFont
 
-from fontmilld.render import charset, fonttables, naming, shaping, sketch
+from fontmilld.render import charset, coverage, fonttables, naming, shaping, sketch, strikes
+from fontmilld.render.coverage import Coverage
+from fontmilld.render.strikes import Strike
 
 MAX_BYTES: Final = 128 * 2**20
 _SFNT: Final = (b"\0\1\0\0", b"OTTO", b"true", b"ttcf")
 _PACKED: Final = {b"wOFF": "WOFF", b"wOF2": "WOFF2", b"%!PS": "Type 1", b"\x80\x01%!": "Type 1"}
-_PROBE_PX: Final = 24
 
 
 class FontProblem(Exception):
@@ -36,8 +37,9 @@ class FaceReport:
     """What inspection found out about one face; JSON types only, so that it can cross a pipe.
 
     `usable` holds the drawable text characters as ranges of `charset.to_ranges`; `scripts` counts them
-    by ISO 15924 code. `drawable_by` says how drawability was established. `sketch` is for finding
-    near-duplicates (`sketch.similarity`).
+    by ISO 15924 code. `strikes` are the sizes, in px per em, of a face that is drawn from bitmaps.
+    `drawable_by` says how drawability was established. `sketch` is for finding near-duplicates
+    (`sketch.similarity`).
     """
 
     sha256: str
@@ -62,7 +64,10 @@ class FaceReport:
     empty_count: int
     empty: str
     tofu_count: int
+    tofu: str
     scripts: dict[str, int]
+    unshaped: dict[str, int]
+    strikes: list[int]
     drawable_by: str
     notes: list[str] = field(default_factory=list)
     sketch: dict[str, str] = field(default_factory=dict)
@@ -96,10 +101,16 @@ def inspect_face(data: bytes, face_index: int) -> FaceReport:
         raise FontProblem("font-unreadable", f"the file has {count} faces, there is no face {face_index}")
     tables = _Tables.read(data, face_index)
     face = hb.Face(hb.Blob(data), face_index)
-    coverage = _find_coverage(face, tables)
-    if not coverage.usable:
-        raise _nothing_to_draw(tables, coverage)
-    return _report(data, face_index, count=count, face=face, tables=tables, coverage=coverage)
+    plain = shaping.instantiate(face, {}, 0.0)
+    ruled = "morx" in tables.rules
+    found, sizes = coverage.find(face, [plain], ruled), list[int]()
+    if not found.usable and "EBDT" in tables.bitmaps:
+        fonts = coverage.strike_fonts(face, _read_strikes(data, face_index))
+        found, sizes = coverage.find(face, fonts.values(), ruled), list(fonts)
+        plain = fonts[sizes[-1]] if sizes else plain
+    if not found.usable:
+        raise _nothing_to_draw(tables, found)
+    return _report(data, face_index, count=count, font=plain, tables=tables, found=found, sizes=sizes)
 
 
 def font_id_for(report: FaceReport, file_stem: str, face_index: int, taken: Set[str]) -> str:
@@ -132,9 +143,17 @@ class Face:
         if not self._hb.glyph_count:
             raise FontProblem("font-unreadable", "the font file no longer opens")
         self._plain = shaping.instantiate(self._hb, {}, 0.0)
+        self._strikes = coverage.strike_fonts(self._hb, _read_strikes(data, face_index)) if report.strikes else {}
 
-    def font(self, axes: Iterable[tuple[str, float]] = (), bold: float = 0.0) -> shaping.TypeFont:
-        """Return the HarfBuzz font at variation `axes` (design units), emboldened by `bold` em."""
+    @property
+    def strikes(self) -> tuple[int, ...]:
+        """Return the sizes, px per em, that a bitmap face is drawn at; none for a face with outlines."""
+        return tuple(self._strikes)
+
+    def font(self, axes: Iterable[tuple[str, float]] = (), bold: float = 0.0, strike: int = 0) -> shaping.TypeFont:
+        """Return the font at variation `axes` (design units), emboldened by `bold` em; or that of a strike."""
+        if strike:
+            return self._strikes[strike]
         chosen = dict(axes)
         return shaping.instantiate(self._hb, chosen, bold) if chosen or bold else self._plain
 
@@ -157,6 +176,7 @@ class _Tables:
     outlines: tuple[str, ...]
     bitmaps: tuple[str, ...]
     colors: tuple[str, ...]
+    rules: tuple[str, ...]
 
     @classmethod
     def read(cls, data: bytes, face_index: int) -> _Tables:
@@ -170,19 +190,12 @@ class _Tables:
                     outlines=fonttables.present(font, fonttables.OUTLINE_TABLES),
                     bitmaps=fonttables.present(font, fonttables.BITMAP_TABLES),
                     colors=fonttables.present(font, fonttables.COLOR_TABLES),
+                    rules=fonttables.present(font, fonttables.RULE_TABLES),
                 )
         except MemoryError:
             raise
         except Exception as error:  # fontTools raises whatever the damage makes it raise
             raise FontProblem("font-unreadable", f"its tables are damaged ({_brief(error)})") from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Coverage:
-    mapped: int
-    usable: frozenset[int]
-    empty: frozenset[int]
-    tofu: int
 
 
 def _check_container(data: bytes) -> None:
@@ -198,78 +211,60 @@ def _check_container(data: bytes) -> None:
         raise FontProblem("font-unreadable", "the file is not a TrueType or OpenType font")
 
 
-class _GlyphProbe:
-    """Tells glyphs with ink of their own from empty ones and from copies of the missing-glyph box."""
-
-    def __init__(self, face: Any, tables: _Tables) -> None:
-        self._font = shaping.instantiate(face, {}, 0.0)
-        self._rasterizer = shaping.Rasterizer()
-        self._outlined = bool(tables.outlines)
-        # Extents of colour glyphs are those of their pictures, so there only drawing tells.
-        self._must_draw = bool(tables.colors)
-        self._tofu_box = self._font.box(0)
-        self._tofu_ink = self._ink(0)
-
-    def judge(self, cp: int) -> str:
-        """Return "ink", "empty" or "tofu" for a mapped character."""
-        gid = self._font.hb.get_nominal_glyph(cp)
-        box = self._font.box(gid) if gid else None
-        if not self._outlined or box is None:
-            return "empty"
-        if self._must_draw and not self._ink(gid):
-            return "empty"
-        if self._tofu_ink and box == self._tofu_box and self._ink(gid) == self._tofu_ink:
-            return "tofu"
-        return "ink"
-
-    def _ink(self, gid: int) -> bytes:
-        return self._rasterizer.glyph_coverage(self._font, gid, _PROBE_PX)
+def _read_strikes(data: bytes, face_index: int) -> dict[int, Strike]:
+    try:
+        return strikes.read(data, face_index)
+    except MemoryError:
+        raise
+    except Exception as error:  # fontTools raises whatever the damage makes it raise
+        raise FontProblem("font-unreadable", f"its bitmaps are damaged ({_brief(error)})") from error
 
 
-def _find_coverage(face: Any, tables: _Tables) -> _Coverage:
-    probe = _GlyphProbe(face, tables)
-    found: dict[str, set[int]] = {"ink": set(), "empty": set(), "tofu": set()}
-    for cp in face.unicodes:
-        if charset.is_text(cp) or charset.is_private(cp):
-            found[probe.judge(cp)].add(cp)
-    public = frozenset(cp for cp in found["ink"] if not charset.is_private(cp))
-    return _Coverage(
-        mapped=sum(map(len, found.values())),
-        usable=public or frozenset(found["ink"]),
-        empty=frozenset(found["empty"]),
-        tofu=len(found["tofu"]),
-    )
-
-
-def _nothing_to_draw(tables: _Tables, coverage: _Coverage) -> FontProblem:
-    if tables.colors and not coverage.tofu:
+def _nothing_to_draw(tables: _Tables, found: Coverage) -> FontProblem:
+    if found.unshaped:
+        return FontProblem("font-no-drawable-glyphs", _unshaped_note(tables, found))
+    if tables.colors and not found.tofu:
         kinds = ", ".join(tables.colors)
         return FontProblem("font-color-only", f"its glyphs are colour pictures ({kinds}), not outlines")
     if tables.bitmaps:
         kinds = ", ".join(tables.bitmaps)
-        return FontProblem(
-            "font-bitmap-only", f"its glyphs are bitmaps of fixed sizes ({kinds}), not outlines"
-        )
+        return FontProblem("font-bitmap-only", f"its glyphs are bitmaps ({kinds}) of a kind that is not read here")
     if not tables.outlines:
         return FontProblem("font-unreadable", "it has no glyph outlines (no glyf, CFF or CFF2 table)")
     return FontProblem(
         "font-no-drawable-glyphs",
-        f"it maps {coverage.mapped} characters, {len(coverage.empty)} of them to empty glyphs and "
-        f"{coverage.tofu} to the missing-glyph box; none can be drawn",
+        f"it maps {found.mapped} characters, {len(found.empty)} of them to empty glyphs and "
+        f"{len(found.tofu)} to the missing-glyph box; none can be drawn",
     )
 
 
-def _report(
-    data: bytes, face_index: int, *, count: int, face: Any, tables: _Tables, coverage: _Coverage
-) -> FaceReport:
-    names = tables.names
-    licence, evidence = naming.guess_licence(names)
-    notes = [] if names else ["it has no name table"]
-    if all(map(charset.is_private, coverage.usable)):
+def _unshaped_note(tables: _Tables, found: Coverage) -> str:
+    lacking = ", ".join(f"{script} ({count})" for script, count in found.unshaped.items())
+    why = "its shaping rules are for Graphite only" if "Silf" in tables.rules else "it has no shaping rules for them"
+    return f"characters of these scripts are left out, {why}: {lacking}"
+
+
+def _notes(tables: _Tables, found: Coverage) -> list[str]:
+    notes = [] if tables.names else ["it has no name table"]
+    if all(map(charset.is_private, found.usable)):
         notes.append("all its characters are private-use: labels mean something with this font only")
     if tables.colors:
         notes.append("it has colour glyphs; only outlines are drawn")
-    probe = "rasterised at 24 px" if tables.colors else "outline bounds by HarfBuzz, not rasterised"
+    return [*notes, _unshaped_note(tables, found)] if found.unshaped else notes
+
+
+def _report(
+    data: bytes,
+    face_index: int,
+    *,
+    count: int,
+    font: shaping.TypeFont,
+    tables: _Tables,
+    found: Coverage,
+    sizes: list[int],
+) -> FaceReport:
+    names, face = tables.names, font.hb.face
+    licence, evidence = naming.guess_licence(names)
     return FaceReport(
         sha256=hashlib.sha256(data).hexdigest(),
         face_index=face_index,
@@ -287,16 +282,19 @@ def _report(
         bitmap_tables=list(tables.bitmaps),
         units_per_em=int(face.upem),
         glyph_count=int(face.glyph_count),
-        mapped_count=coverage.mapped,
-        usable_count=len(coverage.usable),
-        usable=charset.to_ranges(coverage.usable),
-        empty_count=len(coverage.empty),
-        empty=charset.to_ranges(coverage.empty),
-        tofu_count=coverage.tofu,
-        scripts=charset.count_scripts(coverage.usable),
-        drawable_by=probe,
-        notes=notes,
-        sketch=sketch.sketch(shaping.instantiate(face, {}, 0.0), coverage.usable),
+        mapped_count=found.mapped,
+        usable_count=len(found.usable),
+        usable=charset.to_ranges(found.usable),
+        empty_count=len(found.empty),
+        empty=charset.to_ranges(found.empty),
+        tofu_count=len(found.tofu),
+        tofu=charset.to_ranges(found.tofu),
+        scripts=charset.count_scripts(found.usable),
+        unshaped=dict(found.unshaped),
+        strikes=sizes,
+        drawable_by=f"bitmaps of {len(sizes)} strikes" if sizes else f"outlines rasterised at {coverage.PROBE_PX} px",
+        notes=_notes(tables, found),
+        sketch=sketch.sketch(font, found.usable),
     )
 
 

@@ -31,6 +31,7 @@ _NAME_LIMIT: Final = 400
 OUTLINE_TABLES: Final = ("glyf", "CFF ", "CFF2")
 BITMAP_TABLES: Final = ("EBDT", "CBDT", "bdat", "sbix")
 COLOR_TABLES: Final = ("COLR", "CBDT", "sbix", "SVG ")
+RULE_TABLES: Final = ("GSUB", "morx", "Silf")
 
 
 def read_names(font: TTFont) -> dict[str, str]:

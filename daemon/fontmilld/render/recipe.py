@@ -48,7 +48,7 @@ class TextSpec:
 
 @dataclass(frozen=True, slots=True)
 class StyleSpec:
-    """`size` px per em; pen origin (`x`, `y`) on the baseline; `slant` is a tangent; `bold`,
+    """`size` px per em (`strike` the same, if bitmaps for it are drawn; 0 for outlines); pen origin (`x`, `y`) on the baseline; `slant` is a tangent; `bold`,
     `tracking` and `leading` (from baseline to baseline) in em; `axes` are (tag, design value) pairs.
     `rotation` (anticlockwise), `tilt_x` and `tilt_y` (about the horizontal and vertical axis) in degrees."""
 
@@ -66,6 +66,7 @@ class StyleSpec:
     rotation: float = 0.0
     tilt_x: float = 0.0
     tilt_y: float = 0.0
+    strike: int = 0
 
     @property
     def is_upright(self) -> bool:
@@ -80,6 +81,7 @@ class StyleSpec:
         """Return the style as JSON types."""
         return {
             "size": self.size,
+            "drawn_from": "bitmaps" if self.strike else "outlines",
             "x": self.x,
             "y": self.y,
             "color": list(self.color),

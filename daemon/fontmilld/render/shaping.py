@@ -13,6 +13,8 @@ from typing import Any, Final
 import numpy as np
 import uharfbuzz as hb
 
+from fontmilld.render.strikes import Strike
+
 EM: Final = 16384
 Matrix = tuple[float, float, float, float, float, float]
 
@@ -27,13 +29,18 @@ Glyph = tuple[int, int, int, int, Box | None]
 
 
 class TypeFont:
-    """A HarfBuzz font (`hb`) of EM units per em, with the ink boxes of the glyphs it was asked for."""
+    """A HarfBuzz font (`hb`) of EM units per em, with the ink boxes of the glyphs it was asked for.
 
-    __slots__ = ("_advances", "_boxes", "hb")
+    With a `strike`, it draws that strike's bitmaps, which have advances of their own.
+    """
 
-    def __init__(self, font: Any) -> None:
+    __slots__ = ("_advances", "_boxes", "hb", "strike", "widths")
+
+    def __init__(self, font: Any, strike: Strike | None = None) -> None:
         self.hb = font
-        self._boxes: dict[int, Box | None] = {}
+        self.strike = strike
+        self.widths = _strike_widths(strike) if strike else {}
+        self._boxes: dict[int, Box | None] = _strike_boxes(strike) if strike else {}
         self._advances: dict[str, int] = {}
 
     def reckon(self, text: str) -> int:
@@ -43,7 +50,8 @@ class TypeFont:
             width = self._advances.get(character)
             if width is None:
                 gid = self.hb.get_nominal_glyph(ord(character)) or 0
-                width = self._advances[character] = int(self.hb.get_glyph_h_advance(gid))
+                width = self.widths.get(gid) or int(self.hb.get_glyph_h_advance(gid))
+                self._advances[character] = width
             total += width
         return total
 
@@ -54,6 +62,19 @@ class TypeFont:
         except KeyError:
             found = self._boxes[gid] = _extents(self.hb, gid)
             return found
+
+
+def _strike_widths(strike: Strike) -> dict[int, int]:
+    return {gid: round(b.advance * EM / strike.size) for gid, b in strike.bitmaps.items()}
+
+
+def _strike_boxes(strike: Strike) -> dict[int, Box | None]:
+    boxes: dict[int, Box | None] = {}
+    for gid, bitmap in strike.bitmaps.items():
+        (height, width), left, top = bitmap.ink.shape, bitmap.left, bitmap.top
+        edges = (left, top - height, left + width, top)
+        boxes[gid] = tuple(round(e * EM / strike.size) for e in edges) if height else None  # type: ignore[assignment]
+    return boxes
 
 
 def _extents(font: Any, gid: int) -> Box | None:
@@ -110,7 +131,7 @@ def _place(font: TypeFont, buffer: Any, extra: int) -> GlyphRun:
     glyphs: list[Glyph] = []
     left = bottom = 1 << 40
     right = top = -left
-    x, before, box_of = 0, -1, font.box
+    x, before, box_of, widths = 0, -1, font.box, font.widths
     for info, pos in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
         gid, cluster = info.codepoint, info.cluster
         move_x, move_y, advance, _ = pos.position
@@ -119,7 +140,7 @@ def _place(font: TypeFont, buffer: Any, extra: int) -> GlyphRun:
         before = cluster
         at, box = x + move_x, box_of(gid)
         glyphs.append((gid, at, move_y, cluster, box))
-        x += advance
+        x += widths.get(gid, advance) if widths and advance else advance
         if box is not None:
             left, right = min(left, at + box[0]), max(right, at + box[2])
             bottom, top = min(bottom, move_y + box[1]), max(top, move_y + box[3])
@@ -141,6 +162,8 @@ class Rasterizer:
         A matrix (xx, yx, xy, yy, x0, y0) takes (x, y) to (xx x + xy y + x0, yx x + yy y + y0). Returns
         uint8 coverage of `shape` (height, width); what lies outside is cut off.
         """
+        if font.strike is not None:
+            return font.strike.draw(glyphs, shape)
         height, width = shape
         draw = self._draw
         for gid, matrix in glyphs:
@@ -154,7 +177,11 @@ class Rasterizer:
         return np.frombuffer(image.buffer, dtype=np.uint8).reshape(height, width)
 
     def glyph_coverage(self, font: TypeFont, gid: int, size: int) -> bytes:
-        """Return the coverage of one glyph at `size` px, as bytes to compare; empty if it has no ink."""
+        """Return the coverage of one glyph at `size` px, or of its bitmap, as bytes to compare; empty
+        if it has no ink."""
+        if font.strike is not None:
+            bitmap = font.strike.bitmaps.get(gid)
+            return bitmap.ink.tobytes() if bitmap is not None else b""
         scale = size / EM
         self._draw.transform = (scale, 0.0, 0.0, -scale, 0.0, 0.0)
         if not self._draw.draw_glyph_or_fail(font.hb, gid):

@@ -13,7 +13,7 @@ from typing import Final
 from fontmill.errors import FontmillError
 from fontmill.model import PathValidation, SpaceCheck
 
-FONT_SUFFIXES: Final = (".ttf", ".otf", ".ttc", ".otc")
+FONT_SUFFIXES: Final = (".ttf", ".otf", ".ttc", ".otc", ".otb")
 DEFAULT_FONT_LIMIT: Final = 100_000
 _MAX_DEPTH: Final = 64
 
@@ -82,7 +82,7 @@ def check_disk_space(path: str, required_bytes: int, required_inodes: int = 0) -
 def discover_fonts(paths: Iterable[str], limit: int = DEFAULT_FONT_LIMIT) -> list[str]:
     """Font files by path, each file once, in the order of `paths` and sorted within a folder.
 
-    Folders are searched to any depth for .ttf .otf .ttc .otc; links to folders are not followed, links to
+    Folders are searched to any depth for .ttf .otf .ttc .otc .otb; links to folders are not followed, links to
     files are. A file named directly counts whatever its name. Files that cannot be read are returned too, so
     that they are refused by name. Raises `no-fonts`, and `invalid-argument` for a path that does not exist or
     more than `limit` files.

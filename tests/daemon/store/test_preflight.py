@@ -96,12 +96,12 @@ def test_too_little_space_or_inodes_is_told(root, monkeypatch):
 
 
 def test_fonts_are_found_in_every_depth_in_one_order(root):
-    for name in ("b.ttf", "a.OTF", "sub/c.ttc", "sub/deep/d.otc", "sub/x.txt", "e.woff", ".hidden.ttf"):
+    for name in ("b.ttf", "a.OTF", "sub/c.ttc", "sub/deep/d.otc", "sub/x.txt", "t.otb", "e.woff", ".hidden.ttf"):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
     found = discover_fonts([str(root)])
-    assert found == [f"{root}/{name}" for name in (".hidden.ttf", "a.OTF", "b.ttf", "sub/c.ttc", "sub/deep/d.otc")]
+    assert found == [f"{root}/{name}" for name in (".hidden.ttf", "a.OTF", "b.ttf", "sub/c.ttc", "sub/deep/d.otc", "t.otb")]
 
 
 def test_a_file_counts_once_however_it_is_reached(root):

@@ -1,0 +1,103 @@
+"""What a face can really draw: each mapped character rasterised and looked at, and whether it can be shaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fontTools import unicodedata as ucd
+
+from fontmilld.render import charset, shaping
+from fontmilld.render.shaping import TypeFont
+from fontmilld.render.strikes import Strike
+
+PROBE_PX: Final = 24
+# A tenth of a pixel's ink somewhere, at 24 px per em: a hairline passes, numerical dust does not.
+_LEAST_INK: Final = 24
+# Glyphs larger than this many em are damage; drawing them would take gigabytes.
+_LARGEST: Final = 16 * shaping.EM
+
+# Scripts whose letters stack, reorder or join by rules that only the font has.
+_RULED: Final = (
+    frozenset({"Arab", "Syrc", "Mong", "Nkoo", "Adlm", "Deva", "Beng", "Guru", "Gujr", "Orya", "Taml", "Telu"})
+    | {"Knda", "Mlym", "Sinh", "Mymr", "Khmr", "Tibt", "Java", "Bali", "Lana", "Cham"}
+)  # fmt: skip
+# Letter beh, initial form: the shaper composes Arabic of a font's presentation forms where it has them.
+_ARABIC_FORM: Final = 0xFE91
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Characters by what drawing them gave. `unshaped` maps scripts without shaping rules to how many
+    characters with ink they have; those are not in `usable`."""
+
+    mapped: int
+    usable: frozenset[int]
+    empty: frozenset[int]
+    tofu: frozenset[int]
+    unshaped: Mapping[str, int]
+
+
+def find(face: Any, fonts: Iterable[TypeFont], other_rules: bool) -> Coverage:
+    """Rasterise every mapped character of the HarfBuzz `face` with all of `fonts`.
+
+    `other_rules` says that the face has shaping rules which are not in GSUB (an AAT table `morx`).
+    """
+    probes = [_Probe(font) for font in fonts]
+    found: dict[str, set[int]] = {"ink": set(), "empty": set(), "tofu": set()}
+    for cp in face.unicodes:
+        if charset.is_text(cp) or charset.is_private(cp):
+            found[_worst(probes, cp)].add(cp)
+    scripts = set() if other_rules else _without_rules(face, found["ink"])
+    unshaped = {cp for cp in found["ink"] if charset.script_of(cp) in scripts}
+    drawn = found["ink"] - unshaped
+    public = frozenset(cp for cp in drawn if not charset.is_private(cp))
+    return Coverage(
+        mapped=sum(map(len, found.values())),
+        usable=public or frozenset(drawn),
+        empty=frozenset(found["empty"]),
+        tofu=frozenset(found["tofu"]),
+        unshaped=charset.count_scripts(unshaped),
+    )
+
+
+def strike_fonts(face: Any, strikes: Mapping[int, Strike]) -> dict[int, TypeFont]:
+    """Return a font for each strike, by size."""
+    plain = shaping.instantiate(face, {}, 0.0)
+    return {size: TypeFont(plain.hb, strike) for size, strike in strikes.items()}
+
+
+def _without_rules(face: Any, drawn: set[int]) -> set[str]:
+    tags = set(face.get_table_script_tags("GSUB"))
+    lacking = {s for s in _RULED if not tags.intersection(ucd.ot_tags_from_script(s))}
+    return lacking - {"Arab"} if _ARABIC_FORM in drawn else lacking
+
+
+def _worst(probes: Iterable[_Probe], cp: int) -> str:
+    judgements = {probe.judge(cp) for probe in probes} or {"empty"}
+    return next(worse for worse in ("empty", "tofu", "ink") if worse in judgements)
+
+
+class _Probe:
+    """Tells glyphs with ink of their own from empty ones and from copies of the missing-glyph box."""
+
+    def __init__(self, font: TypeFont) -> None:
+        self._font = font
+        self._rasterizer = shaping.Rasterizer()
+        self._tofu_box = font.box(0)
+        self._tofu_ink = self._ink(0)
+
+    def judge(self, cp: int) -> str:
+        """Return "ink", "empty" or "tofu" for a mapped character."""
+        gid = self._font.hb.get_nominal_glyph(cp)
+        ink = self._ink(gid) if gid else b""
+        if max(ink, default=0) < _LEAST_INK:
+            return "empty"
+        return "tofu" if ink == self._tofu_ink and self._font.box(gid) == self._tofu_box else "ink"
+
+    def _ink(self, gid: int) -> bytes:
+        box = self._font.box(gid)
+        if box is None or max(map(abs, box)) > _LARGEST:
+            return b""
+        return self._rasterizer.glyph_coverage(self._font, gid, PROBE_PX)
