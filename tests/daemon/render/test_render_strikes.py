@@ -4,10 +4,10 @@ import io
 
 import numpy as np
 import pytest
-from daemon.render.realfonts import debian_fonts
 from fontTools.ttLib import TTFont
 from PIL import Image, ImageDraw, ImageFont
 
+from daemon.render.realfonts import debian_fonts
 from fontmilld.render import charset, strikes
 from fontmilld.render.faces import Face, FontProblem, inspect_face
 from fontmilld.render.pair import PairRenderer

@@ -120,9 +120,10 @@ def test_a_borrowed_alphabet_is_recognised_behind_thousands_of_other_characters(
     """A Latin subset of a face of 34,000 characters is near it."""
     import io
 
-    from daemon.render.realfonts import debian_fonts
     from fontTools.subset import Options, Subsetter
     from fontTools.ttLib import TTFont
+
+    from daemon.render.realfonts import debian_fonts
 
     data = debian_fonts("truetype/wqy/wqy-microhei.ttc")[0].read_bytes()
     font = TTFont(io.BytesIO(data), fontNumber=0)
