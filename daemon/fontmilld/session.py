@@ -6,18 +6,19 @@ It knows ports (a writer, an event sink, a clock), never sockets or paths. Nothi
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fontmill.errors import FontmillError
-from fontmill.model import IMAGES_PER_SAMPLE, ExportSession, FontInfo, Part, SessionSummary
+from fontmill.model import ExportSession, FontInfo, Part, SessionSummary
 from fontmilld.core import layout, pacing
+from fontmilld.core.accounts import font_entries, session_summary
 from fontmilld.core.lifecycle import KEPT, Lifecycle, Phase, Reason, Step
 from fontmilld.core.planning import Batch, SessionPlan
 from fontmilld.core.progress import FontProgressTracker
 from fontmilld.core.ranges import RangeSet
+from fontmilld.core.strikes import OPENING_DEATHS, STRIKES_QUARANTINE, Strikes, Verdict
 from fontmilld.inspection import context_of
 from fontmilld.opening import OpenTree
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext
@@ -34,10 +35,6 @@ PROGRESS_SECONDS = 2.0
 EVENT_SECONDS = 0.2
 BACKLOG_BATCHES = 64
 """Batches not yet on record at which no more are given out: a hung disk must not fill the memory."""
-STRIKES_ALONE = 2
-STRIKES_QUARANTINE = 3
-OPENING_DEATHS = 3
-"""In a row, without a finished batch of the font between."""
 FAULTS_PAUSE = 3
 
 
@@ -109,11 +106,10 @@ class ManagedSession:
     _records: dict[BatchKey, BatchRecord] = field(default_factory=dict)
     _refused: list[BatchRecord] = field(default_factory=list)
     _cost: dict[str, pacing.Smoothed] = field(default_factory=dict)
-    _strikes: Counter[tuple[str, int]] = field(default_factory=Counter)
+    _strikes: Strikes = field(default_factory=Strikes)
     _calls: int = 0
     _faults: int = 0
     _resumes: int = 0
-    _opening_deaths: Counter[str] = field(default_factory=Counter)
     _saved_at: float = 0.0
     _told_at: float = 0.0
     _ending: bool = False
@@ -204,7 +200,7 @@ class ManagedSession:
         """A worker finished a batch: journal it when its predecessors are in."""
         given = self._out.pop(serial)
         batch = given.batch
-        self._opening_deaths.pop(batch.font_id, None)
+        self._strikes.clear_font(batch.font_id)
         self.tracker.record_work(len(batch), answer.written, answer.stages, answer.retries)
         spent = answer.stages.get("render", 0.0) + answer.stages.get("write", 0.0)
         for name in (batch.font_id, ""):
@@ -268,25 +264,12 @@ class ManagedSession:
         self._after_work()
 
     def _charge(self, batch: Batch, culprit: int) -> None:
-        if not batch.first <= culprit <= batch.last:
-            culprit = batch.first if len(batch) == 1 else 0
-        if culprit == 0:
-            self._charge_font(batch)
+        charge = self._strikes.charge(batch, culprit)
+        if charge.verdict is Verdict.QUARANTINE:
+            self._quarantine(batch, charge.index)
             return
-        self._strikes[batch.font_id, culprit] += 1
-        strikes = self._strikes[batch.font_id, culprit]
-        if strikes < STRIKES_ALONE:
-            self.plan.give_back(batch)
-        elif strikes < STRIKES_QUARANTINE:
-            self.plan.give_back(batch, batch.split_at(culprit))
-        else:
-            self._quarantine(batch, culprit)
-
-    def _charge_font(self, batch: Batch) -> None:
-        """The worker died before it drew anything: no sample is to blame, but the font may be."""
-        self.plan.give_back(batch)
-        self._opening_deaths[batch.font_id] += 1
-        if self._opening_deaths[batch.font_id] >= OPENING_DEATHS:
+        self.plan.give_back(batch, batch.split_at(charge.index) if charge.verdict is Verdict.APART else ())
+        if charge.verdict is Verdict.GIVE_UP_FONT:
             reason = f"Opening the font ended its process {OPENING_DEATHS} times in a row."
             self._give_up_font(batch.font_id, BatchFailed(0, "font-crashed", reason))
 
@@ -712,37 +695,11 @@ class ManagedSession:
 
     def fonts(self) -> list[dict[str, Any]]:
         """Every accepted face and every refused file."""
-        now = self.around.now()
-        entries = []
-        for info in self.session.fonts:
-            progress = self.tracker.font_progress(info.font_id, now)
-            entries.append({
-                "font_id": info.font_id, "source": info.source, "face_index": info.face_index, "sha256": info.sha256,
-                "family": info.family, "style": info.style, "slug": info.slug,
-                **{k: v for k, v in progress.to_dict().items() if k not in ("font_name", "status")},
-                "status": progress.status, "reason": info.reason or progress.last_error or "",
-            })
-        return entries
+        return font_entries(self.session, self.tracker, self.around.now())
 
     def summary(self) -> SessionSummary:
-        overall = self.tracker.overall(self.around.now())
-        failures: Counter[str] = Counter()
-        fonts = []
-        for entry in self.fonts():
-            fonts.append({key: entry[key] for key in (
-                "font_id", "family", "style", "sha256", "face_index", "status", "reason", "total_samples",
-                "done_samples", "failed_samples", "skipped_samples")})
-            if entry["failed_samples"] or entry["skipped_samples"]:
-                failures[entry["reason"]] += entry["failed_samples"] + entry["skipped_samples"]
-        return SessionSummary(
-            session_id=self.id, project_name=self.session.project_name, status="completed",
-            created_at=self.session.created_at, completed_at=self.around.utc(),
-            total_samples=overall.total_samples, exported_samples=overall.exported_samples,
-            failed_samples=overall.failed_samples, skipped_samples=overall.skipped_samples,
-            total_images=overall.total_images, exported_images=overall.exported_samples * IMAGES_PER_SAMPLE,
-            failed_images=overall.failed_images, fonts=tuple(fonts), failures=dict(sorted(failures.items())),
-            config=self.session.config.to_dict(), fingerprint=self.session.fingerprint,
-        )
+        """What `summary.json` says when the session is complete now."""
+        return session_summary(self.session, self.tracker, self.around.now(), self.around.utc())
 
 
 _REPORTS: Mapping[type, Callable[[ManagedSession, Any], None]] = {

@@ -1,0 +1,48 @@
+"""What is told of a session's fonts, and of the whole when it is complete: entries and summary, from its tracker."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from fontmill.model import IMAGES_PER_SAMPLE, ExportSession, SessionSummary
+from fontmilld.core.progress import FontProgressTracker
+
+_SUMMED = (
+    "font_id", "family", "style", "sha256", "face_index", "status", "reason", "total_samples",
+    "done_samples", "failed_samples", "skipped_samples",
+)
+
+
+def font_entries(session: ExportSession, tracker: FontProgressTracker, now: float) -> list[dict[str, Any]]:
+    """Every accepted face and every refused file, in the session's order; `now` is monotonic seconds."""
+    entries = []
+    for info in session.fonts:
+        progress = tracker.font_progress(info.font_id, now)
+        entries.append({
+            "font_id": info.font_id, "source": info.source, "face_index": info.face_index, "sha256": info.sha256,
+            "family": info.family, "style": info.style, "slug": info.slug,
+            **{k: v for k, v in progress.to_dict().items() if k not in ("font_name", "status")},
+            "status": progress.status, "reason": info.reason or progress.last_error or "",
+        })
+    return entries
+
+
+def session_summary(session: ExportSession, tracker: FontProgressTracker, now: float, utc: str) -> SessionSummary:
+    """The summary of a session that is complete at `utc` (ISO 8601)."""
+    overall = tracker.overall(now)
+    entries = font_entries(session, tracker, now)
+    failures: Counter[str] = Counter()
+    for entry in entries:
+        if entry["failed_samples"] or entry["skipped_samples"]:
+            failures[entry["reason"]] += entry["failed_samples"] + entry["skipped_samples"]
+    return SessionSummary(
+        session_id=session.session_id, project_name=session.project_name, status="completed",
+        created_at=session.created_at, completed_at=utc,
+        total_samples=overall.total_samples, exported_samples=overall.exported_samples,
+        failed_samples=overall.failed_samples, skipped_samples=overall.skipped_samples,
+        total_images=overall.total_images, exported_images=overall.exported_samples * IMAGES_PER_SAMPLE,
+        failed_images=overall.failed_images,
+        fonts=tuple({key: entry[key] for key in _SUMMED} for entry in entries),
+        failures=dict(sorted(failures.items())), config=session.config.to_dict(), fingerprint=session.fingerprint,
+    )
