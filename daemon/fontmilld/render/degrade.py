@@ -19,7 +19,7 @@ from fontmilld.render.light import Codes, Picture
 from fontmilld.render.psf import Psf
 from fontmilld.render.recipe import Degradation, Spec
 
-RESIZES: Final = frozenset({"resize", "final-resize"})
+RESIZES: Final = frozenset({"resize", "target-resize", "final-resize"})
 _FILTERS: Final = {"area": cv2.INTER_AREA, "bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
 _GRID: Final = np.float32(256)
 
@@ -58,7 +58,7 @@ def prepare(spec: Degradation) -> Plan:
         if kernel is not None:
             margin += kernel.radius / factor
         elif step.kind in RESIZES:
-            factor = factor * float(step["factor"]) if step.kind == "resize" else 1 / spec.scale
+            factor = _factor(step, factor, spec.scale)
             margin += 2 / min(1.0, factor)
     whole = max(1, math.ceil(margin))
     return Plan(spec, kernels, -(-whole // spec.scale) * spec.scale)
@@ -82,6 +82,13 @@ def degrade(scene: Picture, plan: Plan, margin: int) -> Degraded:
     frame.crop()
     picture = frame.quantised()
     return Degraded(picture, None if clean is None or _noisy_before(plan, last_wide) else _snr(picture, clean))
+
+
+def _factor(step: Spec, before: float, scale: int) -> float:
+    """Return how many times larger than the scene a picture is after a resizing step."""
+    if step.kind == "resize":
+        return before * float(step["factor"])
+    return float(step["factor"]) / scale if step.kind == "target-resize" else 1 / scale
 
 
 def _last_wide(plan: Plan) -> int:
@@ -125,8 +132,10 @@ class _Frame:
         elif step.kind == "resize":
             factor = float(step["factor"])
             self._resize(tuple(max(4, round(side * factor)) for side in self.codes.shape[:2]), step["filter"])
-        elif step.kind == "final-resize":
-            self._resize(tuple(side // self._spec.scale for side in self._full), step["filter"])
+        elif step.kind in RESIZES:
+            factor = float(step["factor"]) if step.kind == "target-resize" else 1.0
+            sides = (side // self._spec.scale * factor for side in self._full)
+            self._resize(tuple(max(4, round(side)) for side in sides), step["filter"])
         elif step.kind == "jpeg":
             self.codes = _jpeg(self.quantised(), int(step["quality"])).astype(np.float32)
         elif step.kind in noise.MODELS:

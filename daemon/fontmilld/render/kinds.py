@@ -40,13 +40,18 @@ KINDS: Final[dict[str, Kind]] = {
     "gaussian": Kind({"sigma": _SIGMA}, {}),
     "elliptic-gaussian": Kind(_ELLIPSE, {}),
     "generalised-gaussian": Kind({"beta": (0.3, 10.0)} | _ELLIPSE, {}),
+    "isotropic-generalised-gaussian": Kind({"beta": (0.3, 10.0), "sigma": _SIGMA}, {}),
+    "isotropic-plateau": Kind({"beta": (0.8, 10.0), "sigma": _SIGMA}, {}),
     "plateau": Kind({"beta": (0.8, 10.0)} | _ELLIPSE, {}),
     "sinc": Kind({"cutoff": (0.2, 3.1416), "radius": (1, 30)}, {}),
     "gaussian-noise": Kind({"sigma": (0.0, 128.0)}, {}, has_seed=True),
     "poisson-gaussian-noise": Kind(
         {"shot": (0.0, 1.0), "read": (0.0, 1.0)}, {"light": _LIGHTS}, has_seed=True
     ),
+    "poisson-noise": Kind({"scale": (0.0, 10.0)}, {}, has_seed=True),
     "resize": Kind({"factor": (0.1, 2.0)}, {"filter": _FILTERS}),
+    # To a multiple of the finished size, whatever the size was before.
+    "target-resize": Kind({"factor": (0.1, 2.0)}, {"filter": _FILTERS}),
     "final-resize": Kind({}, {"filter": _FILTERS}),
     "jpeg": Kind({"quality": (1, 100)}, {}),
 }

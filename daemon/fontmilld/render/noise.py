@@ -64,7 +64,15 @@ def _poisson_gaussian(codes: Field, step: Spec) -> Field:
     return light.encode(levels + np.sqrt(variance) * field(step["seed"], codes.shape), how)
 
 
+def _poisson(codes: Field, step: Spec) -> Field:
+    """Add shot noise of `scale` to the codes, as Real-ESRGAN does, in its normal approximation."""
+    shot = float(step["scale"]) ** 2 / 256
+    params = (("light", "gamma"), ("shot", shot), ("read", 0.0), ("seed", step["seed"]))
+    return _poisson_gaussian(codes, Spec(step.kind, params))
+
+
 MODELS: Final[dict[str, Callable[[Field, Spec], Field]]] = {
     "gaussian-noise": _gaussian,
     "poisson-gaussian-noise": _poisson_gaussian,
+    "poisson-noise": _poisson,
 }

@@ -18,6 +18,7 @@ MAX_STEPS: Final = 32
 _LIGHTS: Final = ("linear", "gamma")
 _TOP: Final = ("light", "scale", "reference_em", "most_scale", "size_px", "geometry", "step")
 _FRAME: Final = ("kind", "weight", "probability")
+_RESIZES: Final = ("resize", "target-resize")
 
 
 @functools.lru_cache(maxsize=16)
@@ -96,10 +97,10 @@ def _choice(at: str, table: Mapping[str, Any]) -> Choice:
 
 def _check_resizing(at: str, preset: Preset) -> None:
     finals = [n for n, step in enumerate(preset.steps) if step.choices[0].kind == "final-resize"]
-    resized = preset.scale > 1 or any(c.kind == "resize" for step in preset.steps for c in step.choices)
+    resized = preset.scale > 1 or any(c.kind in _RESIZES for step in preset.steps for c in step.choices)
     if resized and (len(finals) != 1 or preset.steps[finals[0]].probability < 1):
         raise ValueError(f'{at}.step: a scale above 1, or a resize, needs one step of kind "final-resize"')
-    if finals and any(c.kind == "resize" for step in preset.steps[finals[0] :] for c in step.choices):
+    if finals and any(c.kind in _RESIZES for step in preset.steps[finals[0] :] for c in step.choices):
         raise ValueError(f"{at}.step: a resize after the final one would change the size again")
     if any(len(step.choices) > 1 and c.kind == "final-resize" for step in preset.steps for c in step.choices):
         raise ValueError(f"{at}.step: final-resize cannot be one of several choices")

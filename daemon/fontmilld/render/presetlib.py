@@ -18,11 +18,13 @@ in the Wild", ECCV 2020) pairs two photographs at a ratio of 2 and says that mis
 this is a registered stand-in for it: optical blur, reduction by area, sensor noise as in RSBlur (Rim et
 al., ECCV 2022: shot 8.9e-5, read 2.9e-5, times 0.5 to 1.5), JPEG as cameras write it.
 
-`realesrgan` follows the second-order pipeline of Real-ESRGAN (Wang et al., ICCVW 2021), at scale 4:
-blur (isotropic 0.45, anisotropic 0.25, generalised 0.15, plateau 0.15 in all; sinc 0.1), resize, noise
-(Gaussian 1-30 or Poisson 0.05-3), JPEG 30-95, and all of it again, milder; sinc at the end. Differences:
-kernels reach 3 sigma (plateau 4) instead of a drawn size, Poisson noise is its normal approximation, and
-the noise is never gray noise on a colour picture.
+`realesrgan` follows the second-order pipeline of Real-ESRGAN (Wang et al., ICCVW 2021) with the numbers
+of its published options for x4: blur (isotropic 0.45, anisotropic 0.25, generalised 0.12 and 0.03,
+plateau 0.12 and 0.03 of nine tenths; sinc 0.1), resize (up 0.2, down 0.7, from 0.15 to 1.5), noise
+(Gaussian 1-30 or Poisson 0.05-3), JPEG 30-95, and all of it again, milder (blur in 0.8, resize to 0.3 to
+1.2 of the finished size); sinc at the end in 0.8, then JPEG. Differences: kernels reach 3 sigma (plateau
+4) instead of a drawn size, Poisson noise is its normal approximation, noise is never the same in all
+channels, and the last sinc always comes before the last JPEG, never after it.
 """
 
 from __future__ import annotations
@@ -88,31 +90,38 @@ step = [
 """
 
 
-def _second_order(number: int, sigma: str, resize: str, gaussian: str, shot: str) -> str:
-    # Real-ESRGAN's Poisson of scale s has a variance of s^2 x / 256 at most, in units of white.
-    blur = f"sigma_x = {sigma}, sigma_y = {sigma}, angle = [0.0, 180.0]"
-    noise = f"""  {{ any = [
-    {{ weight = 0.5, kind = "gaussian-noise", sigma = {gaussian} }},
-    {{ weight = 0.5, kind = "poisson-gaussian-noise", light = "gamma", shot = {shot}, read = 0.0 }},
-  ] }},"""
-    chance = 1.0 if number == 1 else 0.8
+def _stage(chance: float, sigma: str, resize: str, gaussian: str, poisson: str) -> str:
+    ellipse = f"sigma_x = {sigma}, sigma_y = {sigma}, angle = [0.0, 180.0]"
     return f"""
   {{ probability = {chance}, any = [
     {{ weight = 0.405, kind = "gaussian", sigma = {sigma} }},
-    {{ weight = 0.225, kind = "elliptic-gaussian", {blur} }},
-    {{ weight = 0.135, kind = "generalised-gaussian", beta = [0.5, 4.0], {blur} }},
-    {{ weight = 0.135, kind = "plateau", beta = [1.0, 2.0], {blur} }},
-    {{ weight = 0.1, kind = "sinc", cutoff = [1.0472, 3.1416], radius = [3, 10] }},
+    {{ weight = 0.225, kind = "elliptic-gaussian", {ellipse} }},
+    {{ weight = 0.108, kind = "isotropic-generalised-gaussian", beta = [0.5, 4.0], sigma = {sigma} }},
+    {{ weight = 0.027, kind = "generalised-gaussian", beta = [0.5, 4.0], {ellipse} }},
+    {{ weight = 0.108, kind = "isotropic-plateau", beta = [1.0, 2.0], sigma = {sigma} }},
+    {{ weight = 0.027, kind = "plateau", beta = [1.0, 2.0], {ellipse} }},
+    {{ weight = 0.0375, kind = "sinc", cutoff = [1.0472, 3.1416], radius = [3, 5] }},
+    {{ weight = 0.0625, kind = "sinc", cutoff = [0.6283, 3.1416], radius = [6, 10] }},
   ] }},
-  {{ kind = "resize", factor = {resize}, filter = ["area", "bilinear", "bicubic"] }},
-{noise}"""
+  {{ any = [ {resize} ] }},
+  {{ any = [
+    {{ weight = 0.5, kind = "gaussian-noise", sigma = {gaussian} }},
+    {{ weight = 0.5, kind = "poisson-noise", scale = {poisson} }},
+  ] }},"""
+
+
+def _resize(kind: str, up: tuple[float, float], down: tuple[float, float], keep: float) -> str:
+    """Return the choices of a resize by (weight, farthest factor) upwards and downwards, else by 1."""
+    ranges = ((up[0], [1.0, up[1]]), (down[0], [down[1], 1.0]), (keep, [1.0, 1.0]))
+    filters = '["area", "bilinear", "bicubic"]'
+    return ", ".join(f'{{ weight = {w}, kind = "{kind}", factor = {r}, filter = {filters} }}' for w, r in ranges)
 
 
 _REALESRGAN: Final = (
     'light = "gamma"\nscale = 4\nstep = ['
-    + _second_order(1, "[0.2, 3.0]", "[0.3, 1.5]", "[1.0, 30.0]", "[1e-5, 0.035]")
+    + _stage(1.0, "[0.2, 3.0]", _resize("resize", (0.2, 1.5), (0.7, 0.15), 0.1), "[1.0, 30.0]", "[0.05, 3.0]")
     + '\n  { kind = "jpeg", quality = [30, 95] },'
-    + _second_order(2, "[0.2, 1.5]", "[0.6, 1.2]", "[1.0, 25.0]", "[1e-5, 0.024]")
+    + _stage(0.8, "[0.2, 1.5]", _resize("target-resize", (0.3, 1.2), (0.4, 0.3), 0.3), "[1.0, 25.0]", "[0.05, 2.5]")
     + """
   { kind = "final-resize", filter = ["area", "bilinear", "bicubic"] },
   { kind = "sinc", probability = 0.8, cutoff = [1.0472, 3.1416], radius = [3, 10] },

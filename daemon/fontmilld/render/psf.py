@@ -132,6 +132,16 @@ def _plateau(spec: Spec) -> Psf:
     return _quantised(_density(spec, 4.0, lambda squared: 1.0 / (1.0 + squared**beta)))
 
 
+def _isotropic(build: Callable[[Spec], Psf]) -> Callable[[Spec], Psf]:
+    """Return the builder for the same profile with one sigma in all directions."""
+
+    def built(spec: Spec) -> Psf:
+        ellipse = (("sigma_x", spec["sigma"]), ("sigma_y", spec["sigma"]), ("angle", 0.0))
+        return build(Spec(spec.kind, (*spec.params, *ellipse)))
+
+    return built
+
+
 def _density(spec: Spec, reach: float, profile: Callable[[Kernel], Kernel]) -> Kernel:
     """Return `profile` of the squared distance in units of an ellipse turned by `angle` degrees."""
     sigma_x, sigma_y, angle = float(spec["sigma_x"]), float(spec["sigma_y"]), math.radians(spec["angle"])
@@ -191,6 +201,8 @@ _BUILDERS: Final = {
     "gaussian": _gaussian,
     "elliptic-gaussian": _elliptic,
     "generalised-gaussian": _generalised,
+    "isotropic-generalised-gaussian": _isotropic(_generalised),
+    "isotropic-plateau": _isotropic(_plateau),
     "plateau": _plateau,
     "sinc": _sinc,
     "disc": _disc,

@@ -1,16 +1,17 @@
 """Presets: ranges of the sources, TOML with precise errors, parts registered by others."""
 
+import functools
 import importlib
 import json
 
 import numpy as np
 import pytest
 
-from fontmilld.render import extensions, fingerprint, presetfile
+from fontmilld.render import degrade, extensions, fingerprint, presetfile, psf
 from fontmilld.render.effects import Effect, Layers
 from fontmilld.render.pair import PairRenderer, RenderedPair
 from fontmilld.render.presetlib import SOURCES
-from fontmilld.render.recipe import Spec
+from fontmilld.render.recipe import Degradation, Spec
 from fontmilld.render.settings import RenderSettings
 from fontmilld.render.stream import Concern, SampleStreams
 
@@ -103,38 +104,109 @@ def test_sizes_must_suit_the_scale():
         RenderSettings(preset="realesrgan", image_width=254)
 
 
-def draws(preset, count=1500, size=20.0):
+@functools.cache
+def draws(preset, count=1500):
+    """Return degradations as they are for text of the size at which the preset's lengths hold."""
     found = presetfile.get(preset)
-    for index in range(count):
-        streams = SampleStreams(3, "cd" * 32, 0, index)
-        yield found.sample(size, streams.of(Concern.PSF), streams.of(Concern.NOISE))
+    samples = (SampleStreams(3, "cd" * 32, 0, index) for index in range(count))
+    size = found.reference_em or 20.0
+    return [found.sample(size, s.of(Concern.PSF), s.of(Concern.NOISE)) for s in samples]
 
 
-def test_hradis_has_the_ranges_of_the_paper():
-    steps = [d.steps for d in draws("hradis2015")]
-    radii = [s[0]["radius"] for s in steps if s[0].kind == "disc"]
-    supports = [s[0]["support"] for s in steps if s[0].kind == "motion"]
-    sigmas = [s[1]["sigma"] for s in steps]
-    for values, low, high in ((radii, 0, 4), (supports, 5, 21), (sigmas, 0, 7)):
-        counts, _ = np.histogram(values, bins=5, range=(low, high))
-        assert low <= min(values) <= max(values) <= high
-        assert counts.min() > 0.7 * len(values) / 5
-    found = presetfile.get("hradis2015")
-    assert (found.size_px, found.rotation, found.tilt) == ((17.0, 25.0), 1.0, 4.0)
+def drawn_values(preset, at, kinds, name):
+    """Return the parameter `name` of the steps at place `at` of the order that are of one of `kinds`."""
+    steps = [step for d in draws(preset, 4000) for step in d.steps[at:][:1] if step.kind in kinds]
+    return np.array([step[name] for step in steps])
 
 
-def test_realesrgan_has_the_shares_of_the_paper():
-    kinds = [d.steps[0].kind for d in draws("realesrgan")]
+# What the sources say, with the text at the size that they hold for: each is drawn evenly over its range.
+RANGES = [
+    # Hradis et al., BMVC 2015, section 4: radii, kernel sizes and noise (in codes of 255).
+    ("hradis2015", 0, ("disc", "disc-motion"), "radius", 0.0, 4.0),
+    ("hradis2015", 0, ("motion", "disc-motion"), "support", 5.0, 21.0),
+    ("hradis2015", 1, ("gaussian-noise",), "sigma", 0.0, 7.0),
+    # Options of train_realesrgan_x4plus; the first stage stands at 0 to 3, JPEG included.
+    ("realesrgan", 0, ("gaussian",), "sigma", 0.2, 3.0),
+    ("realesrgan", 0, ("elliptic-gaussian",), "sigma_x", 0.2, 3.0),
+    ("realesrgan", 0, ("elliptic-gaussian",), "sigma_y", 0.2, 3.0),
+    ("realesrgan", 0, ("isotropic-generalised-gaussian",), "beta", 0.5, 4.0),
+    ("realesrgan", 0, ("isotropic-plateau",), "beta", 1.0, 2.0),
+    ("realesrgan", 2, ("gaussian-noise",), "sigma", 1.0, 30.0),
+    ("realesrgan", 2, ("poisson-noise",), "scale", 0.05, 3.0),
+    ("realesrgan", 3, ("jpeg",), "quality", 30, 95),
+    ("realesrgan", 4, ("gaussian",), "sigma", 0.2, 1.5),
+    ("realesrgan", 6, ("gaussian-noise",), "sigma", 1.0, 25.0),
+    ("realesrgan", 6, ("poisson-noise",), "scale", 0.05, 2.5),
+    ("realesrgan", -1, ("jpeg",), "quality", 30, 95),
+    # RSBlur: shot 8.9e-5 and read 2.9e-5, times 0.5 to 1.5.
+    ("textzoom-x2", 2, ("poisson-gaussian-noise",), "shot", 4.45e-5, 13.35e-5),
+    ("textzoom-x2", 2, ("poisson-gaussian-noise",), "read", 1.45e-5, 4.35e-5),
+    ("textzoom-x2", 0, ("gaussian",), "sigma", 0.4, 1.6),
+    ("textzoom-x2", 0, ("disc",), "radius", 0.5, 2.5),
+    ("textzoom-x2", -1, ("jpeg",), "quality", 70, 95),
+]
+
+
+@pytest.mark.parametrize(("preset", "at", "kinds", "name", "low", "high"), RANGES)
+def test_replicas_draw_evenly_over_the_ranges_of_their_sources(preset, at, kinds, name, low, high):
+    values = drawn_values(preset, at, kinds, name)
+    slots, whole = 8, isinstance(low, int)
+    assert len(values) > 25 * slots
+    assert low <= values.min()
+    assert values.max() <= high
+    counts, _ = np.histogram(values, bins=slots, range=(low, high + (1 if whole else 0)))
+    expected = np.full(slots, len(values) / slots)
+    if whole:
+        edges = np.linspace(low, high + 1, slots + 1)
+        expected = np.diff([np.ceil(edge) for edge in edges]) / (high - low + 1) * len(values)
+    # Chi squared of 7 degrees exceeds 24.3 once in a thousand; the draws are always the same ones.
+    assert ((counts - expected) ** 2 / expected).sum() < 24.3
+
+
+def test_hradis_texts_have_the_size_and_attitude_of_the_paper(faces):
+    asked = RenderSettings(preset="hradis2015", style_variations=True, image_height=96, image_width=512)
+    render = PairRenderer(asked, faces["inter"], "ab" * 32)
+    styles = [render.recipe(index).style for index in range(1, 801)]
+    sizes = np.array([style.size for style in styles])
+    assert 16.9 < sizes.min() < 17.6
+    assert 24.4 < sizes.max() <= 25.0
+    assert np.histogram(sizes, bins=4, range=(17, 25))[0].min() > 0.75 * 800 / 4
+    assert np.std([style.rotation for style in styles]) == pytest.approx(1.0, rel=0.08)
+    assert np.std([(style.tilt_x, style.tilt_y) for style in styles]) == pytest.approx(4.0, rel=0.08)
+
+
+def test_realesrgan_has_the_shares_of_its_options():
+    specs = draws("realesrgan", 4000)
+    kinds = [d.steps[0].kind for d in specs]
     shares = {kind: kinds.count(kind) / len(kinds) for kind in set(kinds)}
-    # Of the nine tenths that are no sinc: isotropic .45, anisotropic .25, generalised .15, plateau .15.
-    wanted = {"gaussian": 0.405, "elliptic-gaussian": 0.225, "generalised-gaussian": 0.135, "plateau": 0.135, "sinc": 0.1}
-    assert shares == pytest.approx(wanted, abs=0.04)
-    for spec in draws("realesrgan", 300):
-        for step in spec.steps:
-            if step.kind == "jpeg":
-                assert 30 <= step["quality"] <= 95
-            if step.kind == "gaussian-noise":
-                assert 1 <= step["sigma"] <= 30
+    wanted = {
+        "gaussian": 0.405, "elliptic-gaussian": 0.225, "sinc": 0.1,
+        "isotropic-generalised-gaussian": 0.108, "generalised-gaussian": 0.027,
+        "isotropic-plateau": 0.108, "plateau": 0.027,
+    }  # fmt: skip
+    assert shares == pytest.approx(wanted, abs=0.015)
+    for kind, low, (up, down, keep) in (("resize", 0.15, (0.2, 0.7, 0.1)), ("target-resize", 0.3, (0.3, 0.4, 0.3))):
+        factors = np.array([step["factor"] for d in specs for step in d.steps if step.kind == kind])
+        assert (factors > 1).mean() == pytest.approx(up, abs=0.02)
+        assert (factors < 1).mean() == pytest.approx(down, abs=0.02)
+        assert (factors == 1).mean() == pytest.approx(keep, abs=0.02)
+        assert low <= factors.min() < low + 0.02
+    blurs = [sum(step.kind in psf.KINDS - {"sinc"} for step in d.steps) for d in specs]
+    assert min(blurs) >= 0
+    assert max(blurs) == 2
+    assert np.mean(["target-resize" in d.order for d in specs]) == 1
+
+
+def test_resizes_to_the_target_do_not_hang_on_the_size_before():
+    for first in (0.5, 1.5):
+        plan = degrade.prepare(Degradation("gamma", tuple(
+            Spec(k, (("factor", f), ("filter", "area"))) for k, f in (("resize", first), ("target-resize", 0.7))
+        ), 2))  # fmt: skip
+        frame = degrade._Frame(np.zeros((64 + 2 * plan.margin, 96 + 2 * plan.margin), np.uint8), plan.margin, plan.spec)
+        for step in plan.spec.steps:
+            frame.take(step, None)
+        whole = ((64 + 2 * plan.margin) // 2, (96 + 2 * plan.margin) // 2)
+        assert frame.codes.shape == tuple(round(side * 0.7) for side in whole)
 
 
 @pytest.mark.parametrize(
