@@ -141,3 +141,19 @@ def test_verify_refuses_a_path_outside_the_allowed_roots(daemon: Daemon) -> None
     with pytest.raises(FontmillError) as refused:
         daemon.client.call("verify", {"session": "/etc/nothing"})
     assert refused.value.slug in ("path-not-allowed", "denied")
+
+
+def test_a_folder_needs_no_service_to_be_verified_and_repaired(tmp_path: Path, fonts: list[str]) -> None:
+    alone = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    made = fontmill("run", "--fonts", fonts[0], "--out", str(tmp_path / "out"), "--project", "p", "--samples", "10", **alone)
+    assert made.returncode == 0, made.stderr
+    project = tmp_path / "out" / "p"
+    before = tree_digest(project)
+    next(project.rglob("*_003_clear.png")).unlink()
+    assert fontmill("verify", str(project), **alone).returncode == 1
+    assert fontmill("repair", str(project), **alone).returncode == 0
+    assert fontmill("verify", str(project), **alone).returncode == 0
+    assert tree_digest(project) == before
+    named = fontmill("--socket", str(tmp_path / "none.sock"), "verify", str(project), **alone)
+    assert named.returncode == 3, "who names a daemon wants that one"
+    assert not list(tmp_path.glob("fontmill-run-*"))

@@ -1,14 +1,21 @@
-"""Commands on whole projects: detect, adopt, verify, repair, retry-failed, delete."""
+"""Commands on whole projects: detect, adopt, verify, repair, retry-failed, delete.
+
+Those that work on a folder need no service: where no daemon runs, a private one does it and ends.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from fontmill.cli.arguments import Invocation
+from fontmill.cli.private import PrivateDaemon
 from fontmill.cli.simple import lines
 from fontmill.cli.text import clean, count, outcome, status_lines, table
-from fontmill.errors import ExitStatus
+from fontmill.endpoint import SOCKET_VARIABLE, Endpoint
+from fontmill.errors import ExitStatus, FontmillError
 
 LONG = 600.0
 SHOWN_DAMAGE = 50
@@ -16,7 +23,8 @@ SHOWN_DAMAGE = 50
 
 def detect(call: Invocation) -> int:
     """The sessions on disk at a path."""
-    answer = _asked(call)
+    with _served(call):
+        answer = _asked(call)
     rows = [
         (found.get("session_id", ""), "complete" if found.get("completed") else "incomplete",
          f"{count(found.get('exported_samples', 0))}/{count(found.get('total_samples', 0))}",
@@ -36,7 +44,8 @@ def adopt(call: Invocation) -> int:
 
 def verify(call: Invocation) -> int:
     """Name every damaged file; exit status 1 when there is one."""
-    answer = _asked(call)
+    with _served(call):
+        answer = _asked(call)
     damaged = [found for found in answer.get("damaged") or () if isinstance(found, Mapping)]
     told = [f"{clean(found.get('kind', '')):<20}{clean(found.get('file', ''))}" for found in damaged[:SHOWN_DAMAGE]]
     if len(damaged) > SHOWN_DAMAGE:
@@ -48,23 +57,58 @@ def verify(call: Invocation) -> int:
 
 def repair(call: Invocation) -> int:
     """Make anew what is damaged, and wait for it."""
-    answer = _asked(call)
-    if not answer.get("session_id"):
-        call.output.result(answer, ["nothing to repair"])
-        return ExitStatus.OK
-    return _awaited(call, answer)
+    with _served(call):
+        answer = _asked(call)
+        if answer.get("session_id"):
+            return _awaited(call, answer)
+    call.output.result(answer, ["nothing to repair"])
+    return ExitStatus.OK
 
 
 def retry_failed(call: Invocation) -> int:
     """Try failed samples again, and wait for it."""
-    return _awaited(call, _asked(call))
+    with _served(call):
+        return _awaited(call, _asked(call))
 
 
 def delete(call: Invocation) -> int:
     """Remove a session and its files."""
-    answer = _asked(call)
+    with _served(call):
+        answer = _asked(call)
     call.output.result(answer, lines(answer))
     return ExitStatus.OK
+
+
+@contextmanager
+def _served(call: Invocation) -> Iterator[None]:
+    """A daemon for a command on a folder: the running one, or, when nobody named another, a private one."""
+    folder = _folder(call)
+    if folder is None or call.options.socket or os.environ.get(SOCKET_VARIABLE) or _runs():
+        yield
+        return
+    with PrivateDaemon([folder, os.path.dirname(folder)], None, _no_tick) as daemon:
+        daemon.ready()
+        call.client(daemon.socket, daemon.check)
+        yield
+
+
+def _folder(call: Invocation) -> str | None:
+    """The folder the command is about, if it is named by its path and is there."""
+    args = call.verb_args()
+    named = str(args.get("path") or args.get("session") or "")
+    return named if named.startswith("/") and os.path.isdir(named) else None
+
+
+def _runs() -> bool:
+    try:
+        Endpoint().probe()
+    except FontmillError as error:
+        return error.slug != "not-running"
+    return True
+
+
+def _no_tick() -> None:
+    return None
 
 
 def _asked(call: Invocation) -> dict[str, Any]:
