@@ -16,9 +16,9 @@ from fontmilld.core import layout, pacing
 from fontmilld.core.accounts import font_entries, session_summary
 from fontmilld.core.lifecycle import KEPT, Lifecycle, Phase, Reason, Step
 from fontmilld.core.planning import Batch, SessionPlan
+from fontmilld.core.poison import OPENING_DEATHS, STRIKES_QUARANTINE, Strikes, Verdict
 from fontmilld.core.progress import FontProgressTracker
 from fontmilld.core.ranges import RangeSet
-from fontmilld.core.strikes import OPENING_DEATHS, STRIKES_QUARANTINE, Strikes, Verdict
 from fontmilld.inspection import context_of
 from fontmilld.opening import OpenTree
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext

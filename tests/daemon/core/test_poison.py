@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fontmilld.core.planning import Batch
-from fontmilld.core.strikes import OPENING_DEATHS, Charge, Strikes, Verdict
+from fontmilld.core.poison import OPENING_DEATHS, Charge, Strikes, Verdict
 
 BATCH = Batch(11, 20, "amiri")
 
