@@ -291,3 +291,9 @@ def figure(name: str, **values: Any) -> None:
 
 def chance(seed: int) -> random.Random:
     return random.Random(seed)
+
+
+def doses(small: int, large: int, pieces: int) -> list[Any]:
+    """Parameters (amount, seed) of a test: one small dose for CI; for soaks, `large` in pieces of a few minutes each."""
+    soak = [pytest.mark.soak, pytest.mark.timeout(3600)]
+    return [(small, 0), *(pytest.param(large // pieces, seed, marks=soak) for seed in range(1, pieces + 1))]

@@ -11,7 +11,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 from PIL import Image
 
-from fault.rig import SMALL, RigDaemon, figure, finish
+from fault.rig import SMALL, RigDaemon, chance, doses, figure, finish
 from system.conftest import begin
 
 pytestmark = pytest.mark.fault
@@ -67,11 +67,11 @@ def one_colony(daemon: RigDaemon, name: str, files: list[str], samples: int) -> 
     return {"files": len(files), "refused": len(refused), "drawn": status["exported_samples"], "given_up": status["failed_samples"]}
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])])
+@pytest.mark.parametrize(("count", "seed"), doses(40, 1000, 5))
 def test_mutants_have_no_effect_on_the_daemon(
-    count: int, launch: Callable[..., RigDaemon], tmp_path: Path, fonts: list[str],
+    count: int, seed: int, launch: Callable[..., RigDaemon], tmp_path: Path, fonts: list[str],
 ) -> None:
-    luck, daemon = random.Random(count), launch(tmp_path / "out")
+    luck, daemon = chance(seed), launch(tmp_path / "out")
     goods = [Path(font).read_bytes() for font in fonts]
     totals: dict[str, int] = {}
     for start in range(0, count, EACH):
@@ -88,7 +88,7 @@ def test_mutants_have_no_effect_on_the_daemon(
             files.append(str(file))
         for key, value in one_colony(daemon, f"colony{start}", files, 4).items():
             totals[key] = totals.get(key, 0) + value
-        figure("mutants", count=start + EACH, accounted=1.0, blank_pictures=0, **totals)
+        figure("mutants", seed=seed, count=start + EACH, accounted=1.0, blank_pictures=0, **totals)
 
 
 def test_a_font_of_blanks_is_flagged(launch: Callable[..., RigDaemon], tmp_path: Path, fonts: list[str]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fault.rig import figure, mounted, need, need_fuse, sh, unmount
+from fault.rig import chance, doses, figure, mounted, need, need_fuse, sh, unmount
 from fontmilld.core import layout
 from fontmilld.store.kernel import LinuxKernel
 from fontmilld.testing.export import SmallExport, small_session
@@ -130,14 +130,14 @@ def reordered(flushed: bytearray, pending: list[tuple[int, bytes]], luck: random
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs"])
-@pytest.mark.parametrize("states", [5, pytest.param(300, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])])
-def test_every_crash_state_is_gone_on_with(kind: str, states: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("states", "seed"), doses(5, 300, 3))
+def test_every_crash_state_is_gone_on_with(kind: str, states: int, seed: int, tmp_path: Path) -> None:
     need("losetup", f"mkfs.{kind}")
     need_fuse()
     events, wanted = record(kind, tmp_path)
     assert len(wanted) > 120
     disk, promises = tmp_path / "state.img", 0
-    for number, (label, image, promised) in enumerate(crash_states(events, MEGABYTES[kind] << 20, states, random.Random(states))):
+    for number, (label, image, promised) in enumerate(crash_states(events, MEGABYTES[kind] << 20, states, chance(seed))):
         disk.write_bytes(image)
         with mounted(tmp_path / "again", "-o", "loop", str(disk)) as point:
             run = export(point, "second")
@@ -147,5 +147,5 @@ def test_every_crash_state_is_gone_on_with(kind: str, states: int, tmp_path: Pat
             assert promised <= kept, f"state {number} ({label}): promised and lost: {sorted(promised - kept)[:5]}"
             assert compared(point) == wanted, f"state {number} ({label})"
         promises += len(promised)
-    figure("crash-states", fs=kind, states=states, violations=0, promised_pairs=promises, promised_pairs_lost=0,
+    figure("crash-states", fs=kind, seed=seed, states=states, violations=0, promised_pairs=promises, promised_pairs_lost=0,
            writes=sum(event[0] == "W" for event in events), flushes=sum(event[0] == "F" for event in events))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fault.rig import chance, figure, need
+from fault.rig import chance, doses, figure, need
 from fontmilld.core import layout
 
 pytestmark = [pytest.mark.fault, pytest.mark.root]
@@ -34,12 +34,12 @@ def compared(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("points", [16, pytest.param(400, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])])
-def test_the_export_goes_on_from_any_call_that_failed(points: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("points", "seed"), doses(16, 400, 4))
+def test_the_export_goes_on_from_any_call_that_failed(points: int, seed: int, tmp_path: Path) -> None:
     need("strace")
     (tmp_path / "whole").mkdir()
     assert run(tmp_path / "whole") == 0
-    wanted, luck = compared(tmp_path / "whole"), chance(points)
+    wanted, luck = compared(tmp_path / "whole"), chance(seed)
     assert wanted
     interrupted = 0
     calls = list(CALLS)
@@ -53,4 +53,4 @@ def test_the_export_goes_on_from_any_call_that_failed(points: int, tmp_path: Pat
         interrupted += code != 0
         assert run(folder) == 0, f"{call} {fault} {when}"
         assert compared(folder) == wanted, f"{call} {fault} {when}"
-    figure("nth-call", points=points, ended_early=interrupted, differing=0)
+    figure("nth-call", seed=seed, points=points, ended_early=interrupted, differing=0)

@@ -20,6 +20,7 @@ from fault.rig import (
     RigDaemon,
     Undisturbed,
     differences,
+    doses,
     figure,
     finish,
     images,
@@ -116,25 +117,25 @@ def storm(daemon: RigDaemon, fonts: list[str], wanted: dict[str, str], kills: in
     tally, number = Tally(), 0
     while tally.kills < kills:
         name = f"storm{number}"
-        a_round(daemon, fonts, name, random.Random(seed + number), min(60, kills - tally.kills), tally)
+        a_round(daemon, fonts, name, random.Random(f"{seed}/{number}"), min(60, kills - tally.kills), tally)
         project = daemon.root / name
         assert differences(tree_digest(project), wanted) == []
         assert leftovers(project) == []
         shutil.rmtree(project)
         number += 1
-        figure("sigkill", kills=tally.kills, daemon_kills=tally.daemon_kills, rounds=number, differing=0, orphans_after_1s=tally.late,
+        figure("sigkill", seed=seed, kills=tally.kills, daemon_kills=tally.daemon_kills, rounds=number, differing=0, orphans_after_1s=tally.late,
                leftovers=0, rework_pairs=tally.rework, allowed_rework=tally.allowed, worst_rework=tally.worst,
                worst_rework_in_batches_per_worker=tally.worst_batches,
                worst_case=tally.worst_case, kills_over_one_batch_a_worker=tally.over, slowest_end_of_orphans=round(tally.orphan_seconds, 3))
     return tally
 
 
-@pytest.mark.parametrize("kills", [15, pytest.param(500, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])])
+@pytest.mark.parametrize(("kills", "seed"), doses(15, 500, 10))
 def test_a_storm_of_sigkills_changes_nothing(
-    kills: int, launch: Callable[..., RigDaemon], tmp_path: Path, fonts: list[str], undisturbed: Undisturbed,
+    kills: int, seed: int, launch: Callable[..., RigDaemon], tmp_path: Path, fonts: list[str], undisturbed: Undisturbed,
 ) -> None:
     wanted = undisturbed(SAMPLES)
-    tally = storm(launch(tmp_path / "out", workers=WORKERS), fonts, wanted, kills, seed=kills)
+    tally = storm(launch(tmp_path / "out", workers=WORKERS), fonts, wanted, kills, seed)
     busy = os.getloadavg()[0] > 2 * (os.cpu_count() or 1)  # then a starting forkserver ends later, once imported
     assert tally.late == 0 or busy, "a process outlived its daemon by more than 1 s"
     # In all: what one kill interrupted may be made again only after the next one, so a single kill's share is not told apart.
