@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fontmill.errors import FontmillError
-from fontmill.model import ExportSession, Part
+from fontmill.model import ExportSession, FontProgress, Part
 from fontmilld import systemd
 from fontmilld.control.access import AccessPolicy
 from fontmilld.control.handlers import VerbHandlers
@@ -46,6 +46,8 @@ DRAIN_SECONDS = 25.0
 DRAIN_POLL_SECONDS = 0.05
 LOCK_BEAT_SECONDS = 10.0
 MAX_PROBERS = 4
+MAX_REMEMBERED = 256
+"""Ended sessions of earlier lives that are still told of."""
 
 
 class Daemon:
@@ -80,6 +82,8 @@ class Daemon:
         self._loop.on_signals((signal.SIGTERM, signal.SIGINT), lambda _: self.shut_down())
         self._pool.start(self.manager)
         self._loop.after_turn(self._pool.feed)
+        for ended in self._state.ended_sessions(MAX_REMEMBERED):
+            self.manager.remember(ended)
         for known in self._state.sessions():
             if known.status in ("active", "paused"):
                 self.manager.restore(known)
@@ -121,9 +125,10 @@ class Daemon:
         """Send an event."""
         self._server.events.publish(kind, session, data)
 
-    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str) -> None:
+    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str,
+             fonts: tuple[FontProgress, ...] = ()) -> None:
         """Keep a status in the index; from any thread."""
-        self._state.save_status(session_id, status, reasons, detail)
+        self._state.save_status(session_id, status, reasons, detail, fonts)
 
     def find_fonts(self, paths: tuple[str, ...], done: Callable[[list[str] | FontmillError], None]) -> None:
         """See Ports."""
@@ -237,11 +242,10 @@ class Daemon:
         self._pool.stop()
         self._prober.stop()
         for session in self.manager.sessions():
-            session.drain()
+            if not session.life.ended:
+                session.drain()
         for writer in self._writers:
             writer.join(5.0)
-        for session in self.manager.sessions():
-            session.let_go()
         self._server.close()
         self._pool.kill()
         self._state.close()

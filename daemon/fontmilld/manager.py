@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fontmill.errors import FontmillError
-from fontmill.model import ExportConfig, ExportSession, Part
+from fontmill.model import ExportConfig, ExportSession, FontProgress, Part
 from fontmilld.core.lifecycle import KEPT, LIFTED_BY_RESUME, Phase, Reason
 from fontmilld.inspection import Inspection
 from fontmilld.intake import Intake, Probing, StartRequest
@@ -21,7 +21,7 @@ from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, RenderT
 from fontmilld.session import ManagedSession, Writer
 from fontmilld.store import writer as reports
 from fontmilld.store.ledger import SessionStore
-from fontmilld.store.state import KnownSession
+from fontmilld.store.state import EndedSession, KnownSession
 
 log = logging.getLogger(__name__)
 MAX_SESSIONS = 64
@@ -39,7 +39,8 @@ class Ports(Protocol):
     def utc(self) -> str: ...
     def call_later(self, delay: float, callback: Callable[[], None]) -> None: ...
     def publish(self, kind: str, session: str | None, data: Mapping[str, Any]) -> None: ...
-    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str) -> None: ...
+    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str,
+             fonts: tuple[FontProgress, ...] = ()) -> None: ...
 
     def find_fonts(self, paths: tuple[str, ...], done: Callable[[list[str] | FontmillError], None]) -> None:
         """discover_fonts in another thread; `done` on the loop."""
@@ -214,6 +215,12 @@ class PersistentExportManager:
         managed = self._open(placeholder, self._ports.reopen(known.path, None, None), finish, reasons)
         self._sessions[known.session_id] = managed
 
+    def remember(self, ended: EndedSession) -> None:
+        """Know a session that ended in an earlier life of the daemon: whoever was promised it may ask for it."""
+        managed = ManagedSession(ended.session, self, None)  # type: ignore[arg-type]  # nothing is written any more
+        managed.remember(ended)
+        self._sessions[managed.id] = managed
+
     def reopen(self, path: str, done: Done, mend: Mend | None = None, sources: Mapping[str, str] | None = None,
                reasons: tuple[Reason, ...] = ()) -> None:
         """Open a project that no session of this daemon holds; `done` gets the reply of `start`."""
@@ -380,9 +387,10 @@ class PersistentExportManager:
         """Send an event."""
         self._ports.publish(kind, session, data)
 
-    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str) -> None:
+    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str,
+             fonts: tuple[FontProgress, ...] = ()) -> None:
         """Keep a status in the index."""
-        self._ports.note(session_id, status, reasons, detail)
+        self._ports.note(session_id, status, reasons, detail, fonts)
 
     def changed(self, session: ManagedSession) -> None:
         """Answer those who waited for this. A session that has moved speaks for itself, not its old object."""

@@ -118,10 +118,10 @@ class TreeOpener:
     def _recovered(self, tree: Tree, session: ExportSession, lock: TreeLock, resumed: bool, key: str | None,
                    mend: Mend | None = None) -> tuple[SessionStore, OpenTree]:
         recovery = without_elsewhere(recover(tree, session), session)
-        store = SessionStore(tree, session, recovery.states, unsaved=recovery.unsaved)
+        store = SessionStore(tree, session, recovery.states, unsaved=recovery.unsaved, release=lock.release)
         if mend is not None:
             recovery = mend(store, recovery)
-        self.state.save_session_state(session, "completed" if recovery.completed else "active")
+        self.state.save_session_state(store.session, "completed" if recovery.completed else "active")
         if key:
             self.state.remember_key(key, session.session_id)
         return store, OpenTree(store.session, recovery, lock, resumed, SessionLogs(tree))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fontmill.errors import FontmillError
-from fontmill.model import ExportSession, FontInfo, Part, SessionSummary
+from fontmill.model import ExportSession, FontInfo, FontProgress, Part, SessionSummary
 from fontmilld.core import layout, pacing
 from fontmilld.core.accounts import font_entries, session_summary
 from fontmilld.core.lifecycle import KEPT, Lifecycle, Phase, Reason, Step
@@ -29,6 +29,7 @@ from fontmilld.store.ledger import SessionStore
 from fontmilld.store.logs import SessionLogs
 from fontmilld.store.parts import elsewhere
 from fontmilld.store.records import BatchKey, BatchRecord
+from fontmilld.store.state import EndedSession
 
 log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 2.0
@@ -45,7 +46,7 @@ class Writer(Protocol):
     def call(self, token: Any, action: Callable[[SessionStore], Any]) -> None: ...
     def reset(self) -> None: ...
     def retry_commit(self) -> None: ...
-    def stop(self, settle: bool = True) -> None: ...
+    def stop(self, settle: bool = True, then: Callable[[], None] = ...) -> None: ...
 
 
 class Surroundings(Protocol):
@@ -69,8 +70,9 @@ class Surroundings(Protocol):
     def changed(self, session: ManagedSession) -> None:
         """The session's status changed in a way that somebody may wait for."""
 
-    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str) -> None:
-        """Keep the status in the index. Called in the writer's thread."""
+    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str,
+             fonts: tuple[FontProgress, ...] = ()) -> None:
+        """Keep the status, and that of the fonts, in the index. Called in the writer's thread."""
 
 
 @dataclass(slots=True)
@@ -153,6 +155,19 @@ class ManagedSession:
             return
         self._run_clock()
         self._finish_if_exhausted()
+
+    def remember(self, ended: EndedSession) -> None:
+        """An earlier life of the daemon saw the end of this session: nothing of its tree is touched."""
+        self.life = Lifecycle(Phase.COMPLETED if ended.known.status == "completed" else Phase.FAILED)
+        self.reason, self.last_updated = ended.known.detail, ended.known.last_updated
+        self._stopped = True
+        for progress in ended.fonts:
+            self.tracker.restore_font(progress)
+        missing = {info.font_id for info in self.session.fonts} - {progress.font_name for progress in ended.fonts}
+        for info in self.session.fonts:
+            self._fonts[info.font_id] = info
+            if info.font_id in missing:
+                self.tracker.register_font(info.font_id, info.total_samples)
 
     def _register(self, info: FontInfo, state: FontState) -> None:
         self._on_record[info.font_id] = state.done
@@ -411,7 +426,7 @@ class ManagedSession:
         self._finish_if_exhausted()
 
     def _on_stopped(self, report: reports.Stopped) -> None:
-        self.let_go()
+        self.lock = None
 
     # Trouble -----------------------------------------------------------------------------------------
 
@@ -536,24 +551,20 @@ class ManagedSession:
         self._call(("progress", ""), lambda store: store.save_progress(progress, flush=True))
         self._stop_writer()
 
-    def _stop_writer(self) -> None:
+    def _stop_writer(self, then: Callable[[], None] = lambda: None) -> None:
         self._stopped = True
-        self.writer.stop(settle=True)
+        self.writer.stop(settle=True, then=then)
 
     def beat_lock(self) -> None:
         """Show other machines that the tree's owner lives; somebody else's tree is not written any more."""
         if self.lock is not None and not self.life.ended:
             self._call(("lock", ""), lambda store, lock=self.lock: lock.beat())  # type: ignore[misc]
 
-    def let_go(self) -> None:
-        """Give the tree free, whatever the writer is stuck in."""
-        if self.lock is not None:
-            self.lock.release()
-            self.lock = None
-
     @property
     def quiescent(self) -> bool:
-        """Whether no picture is being written and everything drawn is on record."""
+        """Whether no picture is being written, everything drawn is on record, and, after the end, the tree is free."""
+        if self.life.ended and self.lock is not None:
+            return False
         return not self._out and (not self._records or bool(self.life.reasons and self._refused)) and not self._calls
 
     @property
@@ -622,10 +633,11 @@ class ManagedSession:
 
     def _end(self, status: str, detail: str = "") -> None:
         progress, session_id, note = self._progress(), self.id, self.around.note
+        fonts = self.tracker.fonts(self.around.now())
         if status == "failed":
             self._call(("progress", ""), lambda store: store.save_progress(progress, flush=True))
-        self._call(("note", ""), lambda store: note(session_id, status, (), detail))
-        self._stop_writer()
+        # Last of all, when the lock is gone too: what the index calls ended is not looked at again.
+        self._stop_writer(lambda: note(session_id, status, (), detail, fonts))
 
     # Telling -----------------------------------------------------------------------------------------
 

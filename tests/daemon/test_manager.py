@@ -196,6 +196,31 @@ def test_a_session_that_had_ended_is_restored_as_ended_whatever_the_index_says()
     assert back.manager.find(session.id).status()["status"] == "completed"
 
 
+@pytest.mark.parametrize("end", ["completed", "cancelled"])
+def test_a_session_that_ended_is_still_told_of_by_the_next_life(end):
+    house = House()
+    session = house.start(settle=False, fonts=("/f/a.ttf", "/f/bad.ttf"))
+    if end == "cancelled":
+        house.manager.cancel_session(session.id)
+    house.run(5)
+    before = session.status()
+    back = house.restarted()
+    back.restore(session)
+    again = back.manager.find(session.id)
+    changing = {"processing_rate", "bottleneck", "last_updated", "estimated_time_remaining"}
+    then, now = [before, *session.fonts()], [again.status(), *again.fonts()]
+    assert [{k: v for k, v in told.items() if k not in changing} for told in now] == \
+        [{k: v for k, v in told.items() if k not in changing} for told in then]
+    answers = []
+    back.manager.wait(session.id, True, answers.append)
+    assert answers[0]["status"] == before["status"]
+    for ask in (back.manager.pause_session, back.manager.resume_session, back.manager.cancel_session):
+        with pytest.raises(FontmillError) as caught:
+            ask(session.id)
+        assert caught.value.slug == "wrong-state"
+    assert back.drawn == []
+
+
 def test_workers_that_keep_dying_pause_the_sessions_and_resume_lifts_it():
     house = House(workers=1)
     session = house.start(settle=False, samples=1000)

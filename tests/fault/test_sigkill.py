@@ -130,6 +130,19 @@ def storm(daemon: RigDaemon, fonts: list[str], wanted: dict[str, str], kills: in
     return tally
 
 
+def test_a_session_that_completed_before_the_kill_is_still_known(
+    launch: Callable[..., RigDaemon], tmp_path: Path, fonts: list[str],
+) -> None:
+    daemon = launch(tmp_path / "out")
+    session = begin(daemon, fonts, "done", 4, **SMALL)
+    before = finish(daemon, session)
+    daemon.kill()
+    daemon.start()
+    after = daemon.client.wait(session)
+    assert (after["status"], after["exported_samples"], after["fonts"]) == ("completed", 4 * len(fonts), before["fonts"])
+    assert [font["done_samples"] for font in daemon.client.fonts(session)["fonts"]] == [4] * len(fonts)
+
+
 @pytest.mark.parametrize(("kills", "seed"), doses(15, 500, 10))
 def test_a_storm_of_sigkills_changes_nothing(
     kills: int, seed: int, launch: Callable[..., RigDaemon], tmp_path: Path, fonts: list[str], undisturbed: Undisturbed,

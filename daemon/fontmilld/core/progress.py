@@ -91,9 +91,18 @@ class FontProgressTracker:
         tally = _FontTally(total, "pending", done, failed, skipped, last_index)
         if tally.left == 0:
             tally.status = _ended(tally)
+        self._add(font, tally)
+
+    def restore_font(self, known: FontProgress) -> None:
+        """Add a font of a session that has ended, as it stood then."""
+        self._add(known.font_name, _FontTally(
+            known.total_samples, known.status, known.done_samples, known.failed_samples, known.skipped_samples,
+            known.last_image_index, known.error_count, known.last_error, known.start_time, known.completion_time))
+
+    def _add(self, font: str, tally: _FontTally) -> None:
         self._fonts[font] = tally
         self._statuses[tally.status] += 1
-        self._sums.update(total=total, done=done, failed=failed, skipped=skipped)
+        self._sums.update(total=tally.total, done=tally.done, failed=tally.failed, skipped=tally.skipped)
 
     def run_clock(self, now: float) -> None:
         """The session is running from `now` on."""
@@ -179,6 +188,10 @@ class FontProgressTracker:
             start_time=t.start_time, completion_time=t.completion_time, processing_rate=round(rate, 3),
             estimated_time_remaining=_remaining(t.left, rate), error_count=t.errors, last_error=t.last_error,
         )
+
+    def fonts(self, now: float) -> tuple[FontProgress, ...]:
+        """getFontProgress of every font."""
+        return tuple(self.font_progress(font, now) for font in self._fonts)
 
     def overall(self, now: float) -> OverallProgress:
         """getOverallProgress."""

@@ -34,14 +34,16 @@ class SessionStore:
     """See the module. Used by one thread.
 
     `fonts` is what recovery found, fonts with nothing yet left out; `unsaved` names those whose checkpoint
-    must be written at the next commit. After a failed barrier it is `broken` until `rollback`.
+    must be written at the next commit; `release` gives the tree's lock free. After a failed barrier it is `broken` until `rollback`.
     """
 
     def __init__(
         self, tree: Tree, session: ExportSession, fonts: Mapping[str, FontState] | None = None, *,
         unsaved: Set[str] = frozenset(), boot_id: str | None = None, now: Callable[[], str] = utc_now,
+        release: Callable[[], None] = lambda: None,
     ) -> None:
         self.tree = tree
+        self._release = release
         self.session = session
         self.epoch = 0
         self.broken = False
@@ -247,6 +249,7 @@ class SessionStore:
         return font.state
 
     def close(self) -> None:
-        """Let go of the tree."""
+        """Let go of the tree, and of its lock."""
         with suppress(FontmillError):
             self.tree.close()
+        self._release()

@@ -206,12 +206,13 @@ class TreeLock:
             return True
 
     def release(self) -> None:
-        """Give the tree free; it may be called twice."""
+        """Give the tree free, durably: no power cut brings the file back. It may be called twice."""
         if self._fd < 0:
             return
         with suppress(OSError):
             if self._in_place(self._fd):
                 os.unlink(LOCK_FILE, dir_fd=self._dir)
+                os.fsync(self._dir)
         fd, self._fd = self._fd, -1
         os.close(fd)
         self._folders.close()

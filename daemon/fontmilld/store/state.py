@@ -62,6 +62,15 @@ class KnownSession:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedSession:
+    """A session that has ended, and where its fonts stood then."""
+
+    known: KnownSession
+    session: ExportSession
+    fonts: tuple[FontProgress, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class UsedKey:
     """What an idempotency key was used for; `request` tells one request from another with the same key."""
 
@@ -165,13 +174,17 @@ class SessionStateManager:
                 [_font_row(session.session_id, font) for font in session.fonts],
             )
 
-    def save_status(self, session_id: str, status: str, reasons: Sequence[str] = (), detail: str = "") -> None:
-        """Note where a session stands: what a restarted daemon goes by. Unknown ids are ignored."""
+    def save_status(
+        self, session_id: str, status: str, reasons: Sequence[str] = (), detail: str = "",
+        fonts: Iterable[FontProgress] = (),
+    ) -> None:
+        """Note where a session stands, and its fonts: what a restarted daemon goes by. Unknown ids are ignored."""
         with self._transaction() as db:
             db.execute(
                 "UPDATE sessions SET status=?, reasons=?, detail=?, last_updated=? WHERE session_id=?",
                 (status, _joined(reasons), detail, _now(), session_id),
             )
+            _save_progress(db, session_id, fonts)
 
     def load_session_state(self, session_id: str) -> ExportSession:
         """loadSessionState, as last saved. Raises `unknown-session`."""
@@ -189,6 +202,16 @@ class SessionStateManager:
     def sessions(self) -> list[KnownSession]:
         """All sessions, oldest first."""
         return self._select("ORDER BY created_at, session_id", ())
+
+    def ended_sessions(self, limit: int) -> list[EndedSession]:
+        """The latest `limit` that completed or failed, oldest first; those whose record is damaged are left out."""
+        latest = self._select("WHERE status IN ('completed', 'failed') ORDER BY last_updated, session_id", ())[-limit:]
+        found = []
+        for known in latest:
+            with suppress(FontmillError, ValueError, TypeError):
+                session = self.load_session_state(known.session_id)
+                found.append(EndedSession(known, session, self._font_progress(known.session_id)))
+        return found
 
     def find_sessions_by_path(self, output_path: str) -> list[KnownSession]:
         """findSessionsByPath: sessions in this output folder, or of this project. `output_path` is resolved."""
@@ -235,13 +258,14 @@ class SessionStateManager:
         status: FontStatus = row[0]
         return status
 
-    def update_font_progress(self, session_id: str, font_id: str, progress: FontProgress) -> None:
+    def update_font_progress(self, session_id: str, progress: FontProgress) -> None:
         """updateFontProgress: for look-ups only; the font's checkpoint in the tree is the truth."""
         with self._transaction() as db:
-            db.execute(
-                "UPDATE fonts SET status=?, progress=? WHERE session_id=? AND font_id=?",
-                (progress.status, orjson.dumps(progress.to_dict()), session_id, font_id),
-            )
+            _save_progress(db, session_id, (progress,))
+
+    def _font_progress(self, session_id: str) -> tuple[FontProgress, ...]:
+        rows = self._rows("SELECT progress FROM fonts WHERE session_id=? AND progress IS NOT NULL", (session_id,))
+        return tuple(FontProgress.from_dict(orjson.loads(row[0])) for row in rows)
 
     # Idempotency -------------------------------------------------------------------------------------
 
@@ -272,6 +296,13 @@ class SessionStateManager:
                     known.add(found.session.session_id)
                     added += 1
         return added
+
+
+def _save_progress(db: sqlite3.Connection, session_id: str, fonts: Iterable[FontProgress]) -> None:
+    db.executemany(
+        "UPDATE fonts SET status=?, progress=? WHERE session_id=? AND font_id=?",
+        [(font.status, orjson.dumps(font.to_dict()), session_id, font.font_name) for font in fonts],
+    )
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:

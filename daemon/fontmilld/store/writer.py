@@ -116,6 +116,7 @@ class _Commit:
 @dataclass(frozen=True, slots=True)
 class _Stop:
     settle: bool
+    then: Callable[[], None]
 
 
 _Command = BatchRecord | _Call | _Reset | _Commit | _Stop
@@ -159,9 +160,9 @@ class SessionWriter:
         """Try a delayed commit again."""
         self._queue.put(_Commit())
 
-    def stop(self, settle: bool = True) -> None:
-        """Finish what was handed over, make it durable, and end; `Stopped` follows."""
-        self._queue.put(_Stop(settle))
+    def stop(self, settle: bool = True, then: Callable[[], None] = lambda: None) -> None:
+        """Finish what was handed over, make it durable, let go of the tree, do `then`, and end; `Stopped` follows."""
+        self._queue.put(_Stop(settle, then))
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the end, in seconds; False when the thread still runs (the disk may hang)."""
@@ -186,15 +187,22 @@ class SessionWriter:
             self._tell(OpenFailed(_as_fault(error)))
             return
         self._tell(Opened(result))
-        fault: FontmillError | None = None
+        stop: _Stop | None = None
         try:
-            fault = self._serve(store)
+            stop = self._serve(store)
         finally:
-            store.close()
+            fault = self._end(store, stop)
             self.busy = False
             self._tell(Stopped(fault))
 
-    def _serve(self, store: SessionStore) -> FontmillError | None:
+    def _end(self, store: SessionStore, stop: _Stop | None) -> FontmillError | None:
+        fault = self._settle(store) if stop is not None and stop.settle else None
+        store.close()
+        if stop is not None:
+            stop.then()
+        return fault
+
+    def _serve(self, store: SessionStore) -> _Stop:
         while True:
             for command in self._gather():
                 self.alive()
@@ -203,7 +211,7 @@ class SessionWriter:
                     continue
                 self._commit(store)
                 if isinstance(command, _Stop):
-                    return self._settle(store) if command.settle else None
+                    return command
                 self._carry_out(store, command)
             self._commit(store)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fontmill.errors import FontmillError
-from fontmill.model import ExportConfig, ExportSession, Part
+from fontmill.model import ExportConfig, ExportSession, FontProgress, Part
 from fontmilld.core import layout
 from fontmilld.core.labels import label_line
 from fontmilld.intake import StartRequest
@@ -26,7 +26,7 @@ from fontmilld.store.logs import SessionLogs
 from fontmilld.store.records import BatchRecord
 from fontmilld.store.recovery import recover
 from fontmilld.store.sessions import has_session, load_session
-from fontmilld.store.state import KnownSession
+from fontmilld.store.state import EndedSession, KnownSession
 from fontmilld.testing.clock import FakeLoop
 from fontmilld.testing.disk import FOREVER, Fault, SimulatedDisk
 from fontmilld.testing.export import label, picture
@@ -72,8 +72,8 @@ class InlineWriter(reports.SessionWriter):
         super().retry_commit()
         self._loop.post(self.work)
 
-    def stop(self, settle: bool = True) -> None:
-        super().stop(settle)
+    def stop(self, settle: bool = True, then: Callable[[], None] = lambda: None) -> None:
+        super().stop(settle, then)
         self._loop.post(self.work)
 
     def work(self) -> None:
@@ -87,10 +87,8 @@ class InlineWriter(reports.SessionWriter):
                 continue
             self._commit(store)
             if isinstance(command, reports._Stop):
-                fault = self._settle(store) if command.settle else None
                 self.ended = True
-                store.close()
-                self._tell(reports.Stopped(fault))
+                self._tell(reports.Stopped(self._end(store, command)))
                 return
             self._carry_out(store, command)
         self._commit(store)
@@ -145,6 +143,7 @@ class House:
         self.bad_fonts: set[str] = set()
         self.events: list[tuple[str, str | None, dict[str, Any]]] = []
         self.notes: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self.ends: dict[str, tuple[str, tuple[FontProgress, ...]]] = {}
         self.keys: dict[str, str] = {}
         self.writers: list[InlineWriter] = []
         self.locks: list[FreeLock] = []
@@ -228,8 +227,10 @@ class House:
     def publish(self, kind: str, session: str | None, data: Mapping[str, Any]) -> None:
         self.events.append((kind, session, dict(data)))
 
-    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str) -> None:
+    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str,
+             fonts: tuple[FontProgress, ...] = ()) -> None:
         self.notes[session_id] = (status, reasons)
+        self.ends[session_id] = (detail, fonts)
 
     def find_fonts(self, paths: tuple[str, ...], done: Callable[[list[str] | FontmillError], None]) -> None:
         self.loop.post(lambda: done(list(paths)))
@@ -256,7 +257,8 @@ class House:
         if key:
             self.keys[key] = session.session_id
         self.locks.append(FreeLock())
-        store = SessionStore(tree, session, recovery.states, unsaved=recovery.unsaved, boot_id="boot", now=self.utc)
+        store = SessionStore(tree, session, recovery.states, unsaved=recovery.unsaved, boot_id="boot", now=self.utc,
+                             release=self.locks[-1].release)
         return store, OpenTree(session, recovery, self.locks[-1], resumed, SessionLogs(tree))  # type: ignore[arg-type]
 
     def writer(self, opening: Opening, post: Callable[[reports.Report], None], name: str) -> InlineWriter:
@@ -315,13 +317,17 @@ class House:
     def restarted(self) -> House:
         """The daemon was killed and is back: the disk and the notes are all that is left."""
         back = House(self.workers, self.disk.restarted())
-        back.notes, back.keys = dict(self.notes), dict(self.keys)
+        back.notes, back.keys, back.ends = dict(self.notes), dict(self.keys), dict(self.ends)
         back.probes = self.probes
         return back
 
     def restore(self, session: ManagedSession) -> None:
         """Take up a session of the former life."""
         status, reasons = self.notes.get(session.id, ("active", ()))
-        self.manager.restore(KnownSession(session.id, session.session.project_name, "/out", session.session.created_at,
-                                          "", status, reasons))
+        detail, fonts = self.ends.get(session.id, ("", ()))
+        known = KnownSession(session.id, session.session.project_name, "/out", session.session.created_at, "", status, reasons, detail)
+        if status in ("completed", "failed"):
+            self.manager.remember(EndedSession(known, session.session, fonts))
+        else:
+            self.manager.restore(known)
         self.loop.settle()

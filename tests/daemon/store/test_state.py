@@ -79,10 +79,22 @@ def test_saving_again_updates_and_keeps_what_is_known_of_fonts(state):
     state.save_session_state(session(1, inter="Inter"))
     tracker = FontProgressTracker()
     tracker.register_font("inter", 7, done=7)
-    state.update_font_progress("s1", "inter", tracker.font_progress("inter", 0.0))
+    state.update_font_progress("s1", tracker.font_progress("inter", 0.0))
     state.save_session_state(session(1, "/elsewhere", inter="Inter"))
     assert state.get_font_status("s1", "inter") == "completed"
     assert ids(state.find_sessions_by_path("/elsewhere")) == ["s1"]
+
+
+def test_ended_sessions_are_told_with_their_fonts_the_latest_ones(state):
+    for number, status in ((1, "completed"), (2, "active"), (3, "failed"), (4, "completed")):
+        state.save_session_state(session(number, inter="Inter"))
+        tracker = FontProgressTracker()
+        tracker.register_font("inter", 7, done=number)
+        state.save_status(f"s{number}", status, (), "why", tracker.fonts(0.0))
+    assert [ended.known.session_id for ended in state.ended_sessions(9)] == ["s1", "s3", "s4"]
+    one, two = state.ended_sessions(2)
+    assert (one.known.status, one.known.detail, one.session) == ("failed", "why", session(3, inter="Inter"))
+    assert [font.done_samples for font in (*one.fonts, *two.fonts)] == [3, 4]
 
 
 def test_a_font_can_be_registered_later(state):
