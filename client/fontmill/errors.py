@@ -70,6 +70,7 @@ def _kinds() -> tuple[ErrorKind, ...]:
         k("shutting-down", 308, "The daemon is shutting down.", "Try again when it is back.", True, x.BUSY),
         k("cancelled", 309, "The session was cancelled.", "Start a new project.", False, x.FAILED),
         k("unsupported-schema", 310, "A state file was written by a newer fontmill.", "Use the fontmill version that wrote it, or a newer one.", False, x.INCOMPATIBLE),
+        k("text-missing", 311, "The text that the session was begun with is no longer in the project, or has changed.", "Start the project again with the same text.", False, x.FAILED),
         # 4xx capacity and resources
         k("disk-full", 400, "There is not enough space on the output's file system.", "Free space; the session resumes by itself.", False, x.FAILED),
         k("memory-pressure", 401, "The machine is short of memory.", "Free memory or use fewer workers.", True, x.BUSY),
@@ -89,6 +90,7 @@ def _kinds() -> tuple[ErrorKind, ...]:
         k("font-crashed", 516, "Inspecting the font ended its process.", "Leave the font out.", False, x.FAILED),
         k("font-changed", 517, "The font file changed since the session started.", "Restore the font file, then `fontmill retry-failed`.", False, x.FAILED),
         k("font-no-text", 518, "The font draws no text of the chosen source.", "Choose another --text source, or leave the font out.", False, x.FAILED),
+        k("font-licence", 519, "The font's licence is not among the allowed ones.", "Leave the font out, or allow its licence with --licences.", False, x.FAILED),
         k("render-failed", 520, "The sample could not be drawn.", "Run `fontmill retry-failed`, or leave it out.", False, x.INCOMPLETE),
         k("text-unfit", 521, "No text of this font fits the image.", "Use a larger image or another text source.", False, x.INCOMPLETE),
         k("sample-poison", 522, "The sample ends or hangs its process.", "Leave it out; report the font.", False, x.INCOMPLETE),

@@ -52,7 +52,10 @@ def _shaped(cls: type[Any], key: str, value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class ExportConfig(Record):
-    """What is drawn (`IDENTITY` fields: a change draws other pixels) and how it is kept safe."""
+    """What is made (all of it decides the bytes of the tree) and how it is kept safe (`OPERATIONAL`).
+
+    `text_sha256` stands for the text of the source `user`, which lies in a file of the project.
+    """
 
     num_samples: int = 100
     image_width: int = 256
@@ -63,6 +66,18 @@ class ExportConfig(Record):
     preset: str = "document-camera-v1"
     color: str = "gray"
     text: str = "words"
+    effects: tuple[str, ...] = ()
+    preset_source: str = ""
+    text_sha256: str = ""
+    text_lines: int = 1
+    text_min_words: int = 1
+    text_max_words: int = 6
+    text_min_chars: int = 3
+    text_max_chars: int = 14
+    licences: tuple[str, ...] = ()
+    masks: bool = False
+    psf_images: bool = False
+    compress_metadata: bool = False
     durability: str = "batch"
     fallback_paths: tuple[str, ...] = ()
 
@@ -71,6 +86,12 @@ class ExportConfig(Record):
     def identity(self) -> dict[str, Any]:
         """The part that decides the bytes of the tree (I2)."""
         return {k: v for k, v in self.to_dict().items() if k not in self.OPERATIONAL}
+
+    @property
+    def image_kinds(self) -> tuple[str, ...]:
+        """The image files of every pair, in the order of its label."""
+        extras = (("mask", self.masks), ("psf", self.psf_images))
+        return ("clear", "blurred", *(kind for kind, wanted in extras if wanted))
 
 
 @dataclass(frozen=True, slots=True)

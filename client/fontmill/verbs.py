@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fontmill import pictures
 from fontmill.errors import FontmillError, invalid
+from fontmill.pictures import COLORS, MAX_PRESET_BYTES, MAX_TEXT_BYTES, PRESETS, TEXT_SOURCES
 
-Kind = Literal["str", "int", "float", "bool", "path", "paths", "strs", "map"]
+Kind = Literal["str", "text", "int", "float", "bool", "path", "paths", "strs", "map"]
 Role = Literal["viewer", "operator", "admin"]
-PRESETS = ("document-camera-v1", "plain", "hradis2015", "textzoom-x2", "realesrgan")
-TEXT_SOURCES = ("words", "charset", "numbers", "codes")
-COLORS = ("gray", "rgb")
 DURABILITIES = ("batch", "relaxed")
 SEED_MAX = 2**63 - 1
 
@@ -56,19 +55,35 @@ class Verb:
 
 SESSION = Arg("session", "str", "Session id, a unique prefix of it, or the absolute path of its project.", required=True, flag="")
 STATUS_REPLY = "The status object of the session."
-START_ARGS = (
-    Arg("output_path", "path", "Folder in which the project folder is made; absolute on the wire.", required=True, flag="--out"),
-    Arg("project_name", "str", "Name of the project folder: letters, digits, `.`, `_`, `-`.", required=True, max_length=100, pattern=r"\w[\w.-]*", flag="--project"),
-    Arg("fonts", "paths", "Font files, or folders searched for them recursively; absolute on the wire.", required=True, flag="--fonts"),
-    Arg("num_samples", "int", "Pairs to make for each font.", default=100, minimum=1, maximum=10_000_000, flag="--samples"),
+FONTS = Arg("fonts", "paths", "Font files, or folders searched for them recursively; absolute on the wire.", required=True, flag="--fonts")
+PICTURE_ARGS = (
     Arg("image_width", "int", "Width of every picture in px.", default=256, minimum=16, maximum=4096, flag="--width"),
     Arg("image_height", "int", "Height of every picture in px.", default=64, minimum=16, maximum=4096, flag="--height"),
     Arg("seed", "int", "Seed of every random choice; the same seed makes the same bytes.", default=0, minimum=0, maximum=SEED_MAX, flag="--seed"),
     Arg("style_variations", "bool", "Vary size, weight, slant, colour, spacing and background.", default=False, flag="--style-variations"),
     Arg("enable_special_effects", "bool", "Draw shadows, outlines, glow, emboss and the like.", default=False, flag="--special-effects"),
-    Arg("preset", "str", "Named, versioned choice of blur and noise.", default=PRESETS[0], choices=PRESETS, flag="--preset"),
+    Arg("effects", "strs", "Draw these special effects only; effects of installed packages have names too.", default=(), max_length=60, flag="--effects"),
+    Arg("preset", "str", f"Blur and noise: {', '.join(PRESETS)}, or a preset of your own in a TOML file (.toml).", default=PRESETS[0], max_length=100, flag="--preset"),
+    Arg("preset_source", "text", "The TOML of a preset of your own; `preset` is its name.", default="", max_length=MAX_PRESET_BYTES),
     Arg("color", "str", "Gray (one channel) or RGB pictures.", default="gray", choices=COLORS, flag="--color"),
-    Arg("text", "str", "Where the text comes from.", default="words", choices=TEXT_SOURCES, flag="--text"),
+    Arg("text", "str", f"Where the text comes from: {', '.join(TEXT_SOURCES)}, or a mixture such as words:0.7,codes:0.3.", default="words", max_length=200, flag="--text"),
+    Arg("text_content", "text", "The text that the source `user` draws from.", default="", max_length=MAX_TEXT_BYTES),
+    Arg("text_lines", "int", "Lines of text in a picture.", default=1, minimum=1, maximum=8, flag="--lines"),
+    Arg("text_min_words", "int", "Fewest words a line, where the text has words.", default=1, minimum=1, maximum=100, flag="--min-words"),
+    Arg("text_max_words", "int", "Most words a line.", default=6, minimum=1, maximum=100, flag="--max-words"),
+    Arg("text_min_chars", "int", "Fewest characters a line, where the text has no words.", default=3, minimum=1, maximum=100, flag="--min-chars"),
+    Arg("text_max_chars", "int", "Most characters a line, where the text has no words.", default=14, minimum=1, maximum=100, flag="--max-chars"),
+    Arg("licences", "strs", "Use only fonts with one of these licences, such as OFL-1.1 (as `fontmill fonts` names them); others are refused.", default=(), max_length=60, flag="--licences"),
+)
+START_ARGS = (
+    Arg("output_path", "path", "Folder in which the project folder is made; absolute on the wire.", required=True, flag="--out"),
+    Arg("project_name", "str", "Name of the project folder: letters, digits, `.`, `_`, `-`.", required=True, max_length=100, pattern=r"\w[\w.-]*", flag="--project"),
+    FONTS,
+    Arg("num_samples", "int", "Pairs to make for each font.", default=100, minimum=1, maximum=10_000_000, flag="--samples"),
+    *PICTURE_ARGS,
+    Arg("masks", "bool", "Also write, for each pair, which pixel belongs to which character.", default=False, flag="--masks"),
+    Arg("psf_images", "bool", "Also write, for each pair, its blur kernel as a picture.", default=False, flag="--psf-images"),
+    Arg("compress_metadata", "bool", "Compress the labels of finished fonts (metadata.jsonl.gz).", default=False, flag="--compress-metadata"),
     Arg("fallback_paths", "paths", "Folders to go on in when the output fails for good.", default=(), flag="--fallback"),
     Arg("durability", "str", "`batch`: a checkpoint survives power loss; `relaxed`: only a crash of fontmill.", default="batch", choices=DURABILITIES, flag="--durability"),
     Arg("force", "bool", "Go on although the project was begun with other library versions.", default=False, flag="--force"),
@@ -129,7 +144,10 @@ def validate(op: str, args: Mapping[str, Any]) -> dict[str, Any]:
     verb = VERBS.get(op)
     if verb is None:
         raise FontmillError("unknown-verb", f"There is no verb {op[:40]!r}.")
-    return {arg.name: _checked(arg, args.get(arg.name)) for arg in verb.args}
+    checked = {arg.name: _checked(arg, args.get(arg.name)) for arg in verb.args}
+    if PICTURE_ARGS[0] in verb.args:
+        pictures.check(checked)
+    return checked
 
 
 def _checked(arg: Arg, value: Any) -> Any:
@@ -163,22 +181,30 @@ def _check_bool(arg: Arg, value: Any, where: str) -> bool:
     return value
 
 
-def _check_str(arg: Arg, value: Any, where: str) -> str:
+def _check_text(arg: Arg, value: Any, where: str) -> str:
+    """Text of any number of lines."""
     if not isinstance(value, str):
         raise invalid(where, "text is required.")
-    if any(0xD800 <= ord(char) <= 0xDFFF for char in value):
-        raise invalid(where, "text in UTF-8 is required.")
-    if len(value.encode()) > arg.max_length:
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise invalid(where, "text in UTF-8 is required.") from None
+    if size > arg.max_length:
         raise invalid(where, f"at most {arg.max_length} bytes are allowed.")
-    if any(ord(char) < 32 or 127 <= ord(char) < 160 for char in value):
-        raise invalid(where, "control characters are not allowed.")
-    if arg.required and not value:
-        raise invalid(where, "this argument must not be empty.")
-    if arg.pattern and not re.fullmatch(arg.pattern, value):
-        raise invalid(where, "only letters, digits, `.`, `_` and `-` are allowed, and `.` and `-` not at the front.")
-    if arg.choices and value not in arg.choices:
-        raise invalid(where, f"choose one of {', '.join(arg.choices)}, not {value[:60]!r}.")
     return value
+
+
+def _check_str(arg: Arg, value: Any, where: str) -> str:
+    text = _check_text(arg, value, where)
+    if any(ord(char) < 32 or 127 <= ord(char) < 160 for char in text):
+        raise invalid(where, "control characters are not allowed.")
+    if arg.required and not text:
+        raise invalid(where, "this argument must not be empty.")
+    if arg.pattern and not re.fullmatch(arg.pattern, text):
+        raise invalid(where, "only letters, digits, `.`, `_` and `-` are allowed, and `.` and `-` not at the front.")
+    if arg.choices and text not in arg.choices:
+        raise invalid(where, f"choose one of {', '.join(arg.choices)}, not {text[:60]!r}.")
+    return text
 
 
 def _check_path(arg: Arg, value: Any, where: str) -> str:
@@ -216,6 +242,6 @@ def _check_map(arg: Arg, value: Any, where: str) -> dict[str, Any]:
 
 
 _CHECKS = {
-    "int": _check_int, "float": _check_float, "bool": _check_bool, "str": _check_str,
+    "int": _check_int, "float": _check_float, "bool": _check_bool, "str": _check_str, "text": _check_text,
     "path": _check_path, "paths": _check_paths, "strs": _check_strs, "map": _check_map,
 }

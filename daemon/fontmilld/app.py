@@ -157,17 +157,17 @@ class Daemon:
             self._loop.post(lambda: done(result))
         threading.Thread(target=main, name=name, daemon=True).start()
 
-    def create(self, wanted: ExportSession, key: str | None, force: bool) -> Opening:
+    def create(self, wanted: ExportSession, key: str | None, force: bool, text: str) -> Opening:
         """See Ports."""
-        return lambda: self._opener.create(wanted, key, force)
+        return lambda: self._opener.create(wanted, key, force, text)
 
     def reopen(self, path: str, mend: Mend | None, sources: Mapping[str, str] | None) -> Opening:
         """See Ports."""
         return lambda: self._opener.reopen(path, mend, sources)
 
-    def move(self, session: ExportSession, output: str, left: Part) -> Opening:
+    def move(self, session: ExportSession, output: str, left: Part, text: str) -> Opening:
         """See Ports."""
-        return lambda: self._opener.move(session, output, left)
+        return lambda: self._opener.move(session, output, left, text)
 
     def writer(self, opening: Opening, post: Callable[[reports.Report], None], name: str) -> SessionWriter:
         """See Ports."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,10 @@ SHOWN_REFUSALS = 20
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """A validated `start`: what is wanted, and the key that makes it safe to repeat."""
+    """A validated `start`: what is wanted, and the key that makes it safe to repeat.
+
+    `text` is the user's own text, of which `config` holds the digest only.
+    """
 
     output_path: str
     project_name: str
@@ -27,13 +31,21 @@ class StartRequest:
     config: ExportConfig
     key: str | None
     force: bool
+    text: str = ""
 
     @classmethod
     def from_args(cls, args: Mapping[str, Any], key: str | None) -> StartRequest:
         """From the arguments of the verb. Raises `invalid-argument` for a name that is no safe folder name."""
         if not layout.is_project_name(args["project_name"]):
             raise invalid("project_name", "use 1 to 100 letters, digits, `.`, `_` or `-`, beginning with a letter or digit.")
-        return cls(args["output_path"], args["project_name"], tuple(args["fonts"]), ExportConfig.from_dict(args), key, args["force"])
+        text = args["text_content"]
+        digest = hashlib.sha256(text.encode()).hexdigest() if text else ""
+        config = replace(ExportConfig.from_dict(args), text_sha256=digest)
+        return cls(args["output_path"], args["project_name"], tuple(args["fonts"]), config, key, args["force"], text)
+
+    def settings(self) -> dict[str, Any]:
+        """What a process needs to know to draw."""
+        return {**self.config.identity(), "text_content": self.text}
 
 
 class Probing(Protocol):
@@ -70,8 +82,9 @@ class Intake:
         self._sources = list(dict.fromkeys(sources))
         if not self._sources:
             self.done(FontmillError("no-fonts"))
+        settings = self.request.settings()
         for source in self._sources:
-            self.probing.probe(source, self.request.config.identity(), lambda found, source=source: self._probed(source, found))  # type: ignore[misc]
+            self.probing.probe(source, settings, lambda found, source=source: self._probed(source, found))  # type: ignore[misc]
 
     def _probed(self, source: str, found: ProbeDone) -> None:
         self._found[source] = found
@@ -83,7 +96,8 @@ class Intake:
             return FontmillError("renderer-incomplete", " ".join(self.probing.missing))
         request = self.request
         probed = ((source, self._found[source]) for source in self._sources)
-        fonts = flag_near_duplicates(tuple(name_fonts(probed, request.config.num_samples)))
+        named = name_fonts(probed, request.config.num_samples)
+        fonts = flag_near_duplicates(tuple(licensed(font, request.config.licences) for font in named))
         misfit = next((font for font in fonts if font.slug == "invalid-argument"), None)
         if misfit is not None:
             return FontmillError("invalid-argument", misfit.reason)
@@ -123,6 +137,15 @@ def flag_near_duplicates(fonts: tuple[FontInfo, ...]) -> tuple[FontInfo, ...]:
         if font.accepted else font
         for font, found in zip(fonts, near, strict=True)
     )
+
+
+def licensed(font: FontInfo, allowed: tuple[str, ...]) -> FontInfo:
+    """The font, refused if `allowed` names licences and its own is not one of them. Case does not count."""
+    licence = str(font.record.get("licence", "")) or "unknown"
+    if not font.accepted or not allowed or licence.lower() in {name.lower() for name in allowed}:
+        return font
+    reason = f"its licence ({licence}) is none of those allowed ({', '.join(allowed)})"
+    return replace(font, status="skipped", slug="font-licence", reason=reason)
 
 
 def _all_refused(fonts: tuple[FontInfo, ...]) -> FontmillError:

@@ -48,13 +48,13 @@ class Ports(Protocol):
     def check_output(self, request: StartRequest, done: Callable[[str | FontmillError], None]) -> None:
         """Whether the output may be used, and what session a repeated key belongs to ("" for none)."""
 
-    def create(self, wanted: ExportSession, key: str | None, force: bool) -> Opening:
-        """The opener of a new or found project."""
+    def create(self, wanted: ExportSession, key: str | None, force: bool, text: str) -> Opening:
+        """The opener of a new or found project; `text` is the user's own, "" for none."""
 
     def reopen(self, path: str, mend: Mend | None, sources: Mapping[str, str] | None) -> Opening:
         """The opener of a known project; see TreeOpener.reopen."""
 
-    def move(self, session: ExportSession, output: str, left: Part) -> Opening:
+    def move(self, session: ExportSession, output: str, left: Part, text: str) -> Opening:
         """The opener of a session in a fallback path."""
 
     def writer(self, opening: Opening, post: Callable[[reports.Report], None], name: str) -> Writer:
@@ -134,7 +134,7 @@ class PersistentExportManager:
         if holder is not None:
             finish(self._take_up(holder, wanted))
             return
-        self._open(wanted, self._ports.create(wanted, request.key, request.force), finish)
+        self._open(wanted, self._ports.create(wanted, request.key, request.force, request.text), finish)
 
     def _holder_of(self, path: str) -> ManagedSession | None:
         return next((s for s in self._sessions.values() if s.path == path and not s.life.ended), None)
@@ -422,7 +422,7 @@ class PersistentExportManager:
             else:
                 self.publish("session-moved", session.id, result["status"])
 
-        moved = self._open(session.session, self._ports.move(session.session, fallbacks[0], session.left_behind()), finish)
+        moved = self._open(session.session, self._ports.move(session.session, fallbacks[0], session.left_behind(), session.text), finish)
         self._sessions[session.id] = moved
         return True
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, Part
+from fontmilld.core import layout
 from fontmilld.store.exporter import create_project_structure
 from fontmilld.store.files import LocalTree
 from fontmilld.store.ledger import SessionStore
@@ -20,6 +21,7 @@ from fontmilld.store.preflight import validate_output_path
 from fontmilld.store.recovery import Recovery, recover
 from fontmilld.store.sessions import has_session, load_session
 from fontmilld.store.state import SessionStateManager
+from fontmilld.store.text import keep_text, kept_text
 from fontmilld.store.tree import Tree
 
 SHOWN_DIFFERENCES = 6
@@ -31,13 +33,17 @@ Mend = Callable[[SessionStore, Recovery], Recovery]
 
 @dataclass(frozen=True, slots=True)
 class OpenTree:
-    """A tree that is ours: its session, what recovery found, and its logs (for the writer's thread only)."""
+    """A tree that is ours: its session, what recovery found, its logs (for the writer's thread only).
+
+    `text` is the user's own text, "" for none.
+    """
 
     session: ExportSession
     recovery: Recovery
     lock: TreeLock
     resumed: bool
     logs: SessionLogs
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,48 +54,51 @@ class TreeOpener:
     state: SessionStateManager
     boot: str
 
-    def create(self, wanted: ExportSession, key: str | None, force: bool) -> tuple[SessionStore, OpenTree]:
+    def create(self, wanted: ExportSession, key: str | None, force: bool, text: str) -> tuple[SessionStore, OpenTree]:
         """Make the project, or take up the one that is there when it is the same. Raises FontmillError."""
         output = self.resolve(wanted.output_path)
         path = f"{output.rstrip('/')}/{wanted.project_name}"
         made = not os.path.lexists(path)
         tree = LocalTree(path, create=True)
         try:
-            return self._claim(tree, replace(wanted, output_path=output), path, key, force)
+            return self._claim(tree, replace(wanted, output_path=output), path, key, force, text)
         except BaseException:
             if made:
                 tree.remove_dir("")  # a refused start leaves nothing half-made behind
             tree.close()
             raise
 
-    def _claim(self, tree: LocalTree, wanted: ExportSession, path: str, key: str | None, force: bool) -> tuple[SessionStore, OpenTree]:
+    def _claim(self, tree: LocalTree, wanted: ExportSession, path: str, key: str | None, force: bool,
+               text: str) -> tuple[SessionStore, OpenTree]:
         lock = TreeLock(path, self.boot)
         try:
             resumed = has_session(tree)
             session = _same(load_session(tree, path), wanted, force) if resumed else wanted
             if not resumed:
                 _refuse_foreign(tree, wanted)
+            keep_text(tree, session, text)
             create_project_structure(tree, session)
             return self._recovered(tree, session, lock, resumed, key)
         except BaseException:
             lock.release()
             raise
 
-    def move(self, session: ExportSession, output: str, left: Part) -> tuple[SessionStore, OpenTree]:
+    def move(self, session: ExportSession, output: str, left: Part, text: str) -> tuple[SessionStore, OpenTree]:
         """Go on with a session in a fallback path; `left` is what its tree so far holds. Raises FontmillError."""
         moved = replace(session, output_path=output, parts=(*session.parts, left))
         path = f"{self.resolve(output).rstrip('/')}/{session.project_name}"
         tree = LocalTree(path, create=True)
         try:
-            return self._claim_fallback(tree, moved, path)
+            return self._claim_fallback(tree, moved, path, text)
         except BaseException:
             tree.close()
             raise
 
-    def _claim_fallback(self, tree: LocalTree, moved: ExportSession, path: str) -> tuple[SessionStore, OpenTree]:
+    def _claim_fallback(self, tree: LocalTree, moved: ExportSession, path: str, text: str) -> tuple[SessionStore, OpenTree]:
         lock = TreeLock(path, self.boot)
         try:
             _refuse_other(tree, path, moved)
+            keep_text(tree, moved, text)
             create_project_structure(tree, moved)
             return self._recovered(tree, moved, lock, True, None)
         except BaseException:
@@ -124,7 +133,7 @@ class TreeOpener:
         self.state.save_session_state(store.session, "completed" if recovery.completed else "active")
         if key:
             self.state.remember_key(key, session.session_id)
-        return store, OpenTree(store.session, recovery, lock, resumed, SessionLogs(tree))
+        return store, OpenTree(store.session, recovery, lock, resumed, SessionLogs(tree), kept_text(tree, session) or "")
 
     def project(self, path: str) -> str:
         """The resolved path of a project beneath an allowed root (I7). Raises FontmillError."""
@@ -152,7 +161,8 @@ def _refuse_other(tree: LocalTree, path: str, moved: ExportSession) -> None:
 
 def _refuse_foreign(tree: LocalTree, wanted: ExportSession) -> None:
     """A folder that holds something else is not ours to fill (I7)."""
-    if next(foreign_names(tree, wanted), None) is not None:
+    other_text = tree.size(layout.TEXT_FILE) is not None and kept_text(tree, wanted) is None
+    if other_text or next(foreign_names(tree, wanted), None) is not None:
         raise FontmillError(
             "project-differs", "The project folder exists and is not fontmill's.",
             action="Choose another --project name or an empty folder.",
@@ -185,6 +195,12 @@ def _differences(found: ExportSession, wanted: ExportSession) -> list[str]:
 
 def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     return [
-        f"{name} is {wanted.get(name)!r} and was {found.get(name)!r}"
+        f"{name} is {_short(wanted.get(name))} and was {_short(found.get(name))}"
         for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name)
     ]
+
+
+def _short(value: Any) -> str:
+    """A preset's source is too long for a sentence."""
+    shown = repr(value)
+    return shown if len(shown) <= 100 else f"{shown[:60]}... ({len(shown)} characters)"

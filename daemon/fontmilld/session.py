@@ -98,6 +98,7 @@ class ManagedSession:
     logs: SessionLogs | None = None
     reason: str = ""
     last_updated: str = ""
+    text: str = ""
     resumed: bool = False
     epoch: int = 0
     used_seconds: float = 0.0
@@ -137,6 +138,7 @@ class ManagedSession:
     def open(self, tree: OpenTree) -> None:
         """The writer has opened the tree: plan what recovery left to do."""
         self.session, self.lock, self.logs, self.resumed = tree.session, tree.lock, tree.logs, tree.resumed
+        self.text = tree.text
         self.last_updated = self.around.utc()
         self.life = self.life.step(Step.OPENED)
         for info in self.session.fonts:

@@ -100,6 +100,8 @@ def test_start_sends_absolute_paths_and_every_option(cli: Cli, daemon: Any, monk
         "start", "--fonts", "a", "~/b", "--out", "../out", "--project", "plates", "--fonts", "/c", "--samples", "7", "--width", "128",
         "--height", "32", "--seed", "9", "--preset", "plain", "--style-variations", "--special-effects", "--text", "numbers",
         "--color", "rgb", "--fallback", "f", "--durability", "relaxed", "--force", "--json",
+        "--lines", "2", "--min-words", "2", "--max-words", "3", "--min-chars", "4", "--max-chars", "5", "--effects", "shadow", "glow",
+        "--licences", "OFL-1.1", "--masks", "--psf-images", "--compress-metadata",
     )
     assert done.code == 0
     assert json.loads(done.out)["session_id"] == "5e55"
@@ -108,7 +110,9 @@ def test_start_sends_absolute_paths_and_every_option(cli: Cli, daemon: Any, monk
         "output_path": str(tmp_path.parent / "out"), "project_name": "plates", "num_samples": 7, "image_width": 128, "image_height": 32,
         "fonts": [str(tmp_path / "a"), "/home/me/b", "/c"], "seed": 9, "preset": "plain", "style_variations": True,
         "enable_special_effects": True, "text": "numbers", "color": "rgb", "fallback_paths": [str(tmp_path / "f")],
-        "durability": "relaxed", "force": True,
+        "durability": "relaxed", "force": True, "preset_source": "", "text_content": "", "text_lines": 2, "text_min_words": 2,
+        "text_max_words": 3, "text_min_chars": 4, "text_max_chars": 5, "effects": ["shadow", "glow"], "licences": ["OFL-1.1"],
+        "masks": True, "psf_images": True, "compress_metadata": True,
     }
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession
 from fontmilld.core import layout
-from fontmilld.intake import Intake, StartRequest, flag_near_duplicates, name_fonts
+from fontmilld.intake import Intake, StartRequest, flag_near_duplicates, licensed, name_fonts
 from fontmilld.pool.messages import ProbeDone
 from fontmilld.testing.house import House, Probes
 
@@ -76,3 +76,22 @@ def test_a_project_name_that_leads_elsewhere_is_refused(name):
     with pytest.raises(FontmillError) as caught:
         StartRequest.from_args({"project_name": name, "output_path": "/o", "fonts": ["/f"], "force": False}, None)
     assert caught.value.details["field"] == "project_name"
+
+
+@pytest.mark.parametrize(("allowed", "accepted"), [
+    ((), True), (("OFL-1.1",), True), (("apache-2.0", "ofl-1.1"), True), (("Apache-2.0",), False), (("unknown",), False),
+])
+def test_a_font_whose_licence_is_not_allowed_is_refused_with_the_reason(allowed, accepted):
+    font, = name_fonts([("/f/a.ttf", ProbeDone(0, "a" * 64, (face(record={"licence": "OFL-1.1"}),)))], 5)
+    judged = licensed(font, allowed)
+    assert judged.accepted == accepted
+    if not accepted:
+        assert (judged.slug, judged.status) == ("font-licence", "skipped")
+        assert "OFL-1.1" in judged.reason and allowed[0] in judged.reason
+
+
+def test_a_font_that_says_nothing_of_its_licence_is_unknown_and_a_refusal_stays_what_it_was():
+    silent, broken = name_fonts([("/f/a.ttf", ProbeDone(0, "a" * 64, (face(), face(1, "font-unreadable"))))], 5)
+    assert licensed(silent, ("OFL-1.1",)).slug == "font-licence"
+    assert licensed(silent, ("unknown",)).accepted
+    assert licensed(broken, ("OFL-1.1",)).slug == "font-unreadable"

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from fontmill.cli import sources
 from fontmill.cli.output import Output
 from fontmill.cli.parser import usage_error
 from fontmill.errors import FontmillError, invalid
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 TIMEOUT = 10.0
 WORKERS = Arg("workers", "int", "", minimum=1, maximum=1024, flag="--workers")
-START_ARGS = {arg.name: arg for arg in (*VERBS["start"].args, WORKERS)}
+OTHER_FLAGS = {"recipe": "--recipe", "socket": "--socket", "text_content": "--text-file", "preset_source": "--preset"}
+TEXT_FILE = Arg("text_file", "path", "", flag="--text-file")
+START_ARGS = {arg.name: arg for arg in (*VERBS["start"].args, TEXT_FILE, WORKERS)}
 
 
 class Invocation:
@@ -92,16 +95,22 @@ def start_args(options: argparse.Namespace) -> tuple[dict[str, Any], int | None]
 
     Raises `invalid-argument` before anything is started or touched.
     """
+    given = given_args(options)
+    workers = given.pop("workers", None)
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 1024):
+        raise invalid("workers", "a whole number from 1 to 1024 is required.")
+    return validate("start", given), workers
+
+
+def given_args(options: argparse.Namespace) -> dict[str, Any]:
+    """What recipe file and command line say, with the files that options name read. Not validated."""
     given = _recipe(options.recipe) if options.recipe else {}
     for name, arg in START_ARGS.items():
         value = getattr(options, name, None)
         if value is not None:
             given[name] = _absolute(arg, value, os.getcwd())
     given = {name: number(v, name) if START_ARGS[name].kind == "int" else v for name, v in given.items()}
-    workers = given.pop("workers", None)
-    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 1024):
-        raise invalid("workers", "a whole number from 1 to 1024 is required.")
-    return validate("start", given), workers
+    return sources.with_sources(given)
 
 
 def _recipe(name: str) -> dict[str, Any]:
@@ -116,7 +125,10 @@ def _recipe(name: str) -> dict[str, Any]:
     for key in table:
         if key not in START_ARGS:
             raise invalid("recipe", f"{path} has the unknown key {key[:60]!r}; known are {', '.join(START_ARGS)}.")
-    return {key: _absolute(START_ARGS[key], value, os.path.dirname(path)) for key, value in table.items()}
+    base = os.path.dirname(path)
+    if str(table.get("preset", "")).endswith(sources.PRESET_SUFFIX):
+        table["preset"] = os.path.join(base, os.path.expanduser(table["preset"]))
+    return {key: _absolute(START_ARGS[key], value, base) for key, value in table.items()}
 
 
 def _absolute(arg: Arg, value: Any, base: str) -> Any:
@@ -134,7 +146,7 @@ def with_flags(error: FontmillError, command: str) -> FontmillError:
     field = str(error.details.get("field", ""))
     name = field.partition("[")[0]
     known: Mapping[str, Arg] = START_ARGS if command in ("run", "start") else _args_of(command)
-    flag = known[name].flag if name in known else {"recipe": "--recipe", "socket": "--socket"}.get(name)
+    flag = OTHER_FLAGS[name] if name in OTHER_FLAGS else known[name].flag if name in known else None
     if error.slug != "invalid-argument" or flag is None or not error.message.startswith(field):
         return error
     message = (flag or name.upper()) + error.message.removeprefix(name)

@@ -16,7 +16,7 @@ COLUMNS = 100
 BEGIN, END = "<!-- verbs: made from fontmill.verbs.VERBS -->", "<!-- end of verbs -->"
 MADE = "<!-- Made by `python -m fontmill.cli.reference --write docs`; do not edit. -->"
 BANDS = {1: "protocol", 2: "access", 3: "state", 4: "capacity and resources", 5: "server, storage, rendering"}
-KINDS = {"str": "text", "int": "int", "float": "float", "bool": "bool", "path": "absolute path",
+KINDS = {"str": "text", "text": "text of many lines", "int": "int", "float": "float", "bool": "bool", "path": "absolute path",
          "paths": "list of absolute paths", "strs": "list of text", "map": "map"}
 
 
@@ -82,7 +82,7 @@ def _limits(arg: Arg) -> str:
         limits.append(f"from {arg.minimum}")
     if arg.maximum is not None:
         limits.append(f"to {arg.maximum}")
-    if arg.kind in ("str", "path") and not arg.choices:
+    if arg.kind in ("str", "text", "path") and not arg.choices:
         limits.append(f"{arg.max_length} bytes")
     return " ".join(limits)
 

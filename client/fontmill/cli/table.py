@@ -65,6 +65,8 @@ def verb_options(name: str) -> tuple[Option, ...]:
 
 RECIPE = Option("recipe", "Read options from a TOML file whose keys are the argument names in docs/protocol.md; "
                 "options given here win. Paths in it start from its folder.", "--recipe", "FILE")
+TEXT_FILE = Option("text_file", "A text of your own for the source `user` (then the default): a UTF-8 file, or a folder whose .txt "
+                   "files are read in order of their names.", "--text-file", "PATH")
 WORKERS = Option("workers", "Render processes (default: one per core).", "--workers", "N")
 PROGRESS = Option("progress", "Tell progress line by line, also when there is no terminal.", "--progress")
 NO_WAIT = Option("no_wait", "Return at once.", "--no-wait")
@@ -74,7 +76,7 @@ EVENT_OPTIONS = (
     Option("boot", "Boot id the number belongs to (default: that of the running daemon).", "--boot", "ID"),
     Option("follow", "Go on with new events as they come.", "--follow"),
 )
-START_OPTIONS = (*(replace(option, optional=True) for option in verb_options("start")), RECIPE)
+START_OPTIONS = (*(replace(option, optional=True) for option in verb_options("start")), TEXT_FILE, RECIPE)
 RUN_NOTES = (
     "Needs no service: starts a private daemon and stops it. Ctrl-C pauses cleanly (a second one kills at once); "
     "the same command again continues. A session that waits for disk space or memory goes on by itself."

@@ -18,16 +18,20 @@ from fontmilld.core import layout
 MAX_LINE: Final = 1 << 20
 _CLAIM_KEYS: Final = frozenset((
     "index", "clear_file_name", "blurred_file_name", "clear_bytes", "blurred_bytes", "clear_sha256", "blurred_sha256",
+    "mask_bytes", "mask_sha256", "psf_bytes", "psf_sha256",
 ))
 _CLAIM: Final = re.compile(
     rb'\{"index":([1-9][0-9]{0,9}),'
     rb'"clear_file_name":"images/([^"/\\]+)","blurred_file_name":"images/([^"/\\]+)",'
     rb'"clear_bytes":([0-9]{1,12}),"blurred_bytes":([0-9]{1,12}),'
-    rb'"clear_sha256":"([0-9a-f]{64})","blurred_sha256":"([0-9a-f]{64})"[,}]'
+    rb'"clear_sha256":"([0-9a-f]{64})","blurred_sha256":"([0-9a-f]{64})"'
+    rb'(?:,"mask_file_name":"images/([^"/\\]+)","mask_bytes":([0-9]{1,12}),"mask_sha256":"([0-9a-f]{64})")?'
+    rb'(?:,"psf_file_name":"images/([^"/\\]+)","psf_bytes":([0-9]{1,12}),"psf_sha256":"([0-9a-f]{64})")?[,}]'
 )
+_EXTRAS: Final = ("mask", "psf")
 
 
-class Half(NamedTuple):
+class Image(NamedTuple):
     """What a line says of one image file: name within `images/`, size in bytes, SHA-256 in hex."""
 
     file_name: str
@@ -37,20 +41,18 @@ class Half(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a line promises."""
+    """What a line promises: one pair, its images in the order of `layout.IMAGE_KINDS`."""
 
     index: int
-    clear: Half
-    blurred: Half
-
-    @property
-    def halves(self) -> tuple[Half, Half]:
-        """Both images, in the order of `layout.HALVES`."""
-        return self.clear, self.blurred
+    images: tuple[Image, ...]
 
 
-def label_line(index: int, clear_name: str, blurred_name: str, label: Mapping[str, Any]) -> bytes:
+def label_line(
+    index: int, clear_name: str, blurred_name: str, label: Mapping[str, Any], extras: Mapping[str, str] = {},
+) -> bytes:
     """The complete line, newline included. `label` is the renderer's: sizes, digests and all the rest.
+
+    `extras` are the file names of a mask and a PSF picture, by kind, of which `label` has size and digest too.
 
     The claim's keys come first, the others follow in the order of `label`. Raises KeyError when a size or
     digest is missing, TypeError when a value is not JSON.
@@ -60,9 +62,13 @@ def label_line(index: int, clear_name: str, blurred_name: str, label: Mapping[st
         f'"blurred_file_name":"{layout.IMAGES_DIR}/{blurred_name}",'
         f'"clear_bytes":{label["clear_bytes"]},"blurred_bytes":{label["blurred_bytes"]},'
         f'"clear_sha256":"{label["clear_sha256"]}","blurred_sha256":"{label["blurred_sha256"]}"'
-    ).encode("ascii")
+    )
+    for kind in _EXTRAS:
+        if kind in extras:
+            claim += (f',"{kind}_file_name":"{layout.IMAGES_DIR}/{extras[kind]}","{kind}_bytes":{label[f"{kind}_bytes"]},'
+                      f'"{kind}_sha256":"{label[f"{kind}_sha256"]}"')
     rest = orjson.dumps({key: value for key, value in label.items() if key not in _CLAIM_KEYS})
-    return claim + (b"," + rest[1:] if len(rest) > 2 else b"}") + b"\n"
+    return claim.encode("ascii") + (b"," + rest[1:] if len(rest) > 2 else b"}") + b"\n"
 
 
 def read_claim(line: bytes) -> Claim | None:
@@ -73,12 +79,11 @@ def read_claim(line: bytes) -> Claim | None:
     match = _CLAIM.match(line)
     if match is None or not line.endswith((b"}\n", b"}")):
         return None
-    index, clear, blurred, clear_bytes, blurred_bytes, clear_sha, blurred_sha = match.groups()
-    return Claim(
-        int(index),
-        Half(clear.decode("latin-1"), int(clear_bytes), clear_sha.decode("ascii")),
-        Half(blurred.decode("latin-1"), int(blurred_bytes), blurred_sha.decode("ascii")),
-    )
+    index, clear, blurred, clear_bytes, blurred_bytes, clear_sha, blurred_sha, *more = match.groups()
+    found = [(clear, clear_bytes, clear_sha), (blurred, blurred_bytes, blurred_sha), tuple(more[:3]), tuple(more[3:])]
+    return Claim(int(index), tuple(
+        Image(name.decode("latin-1"), int(size), digest.decode("ascii")) for name, size, digest in found if name
+    ))
 
 
 def is_sound(line: bytes) -> bool:

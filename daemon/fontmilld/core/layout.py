@@ -11,6 +11,8 @@ PROGRESS_FILE = "progress.json"
 SUMMARY_FILE = "summary.json"
 CARD_FILE = "README.md"
 REPORT_FILE = "report.html"
+CROISSANT_FILE = "croissant.json"
+TEXT_FILE = "text.txt"
 LOCK_FILE = ".fontmill.lock"
 FONTS_DIR = "fonts"
 IMAGES_DIR = "images"
@@ -23,10 +25,11 @@ PERFORMANCE_LOG = "performance.log"
 LOG_FILES = (EXPORT_LOG, ERRORS_LOG, PERFORMANCE_LOG)
 PART_SUFFIX = ".part"
 HALVES = ("clear", "blurred")
+IMAGE_KINDS = (*HALVES, "mask", "psf")
 
 _PROJECT_NAME = re.compile(r"\w[\w.-]{0,99}")
 _FONT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
-_IMAGE_NAME = re.compile(r"(?P<font>[a-z0-9][a-z0-9_-]{0,79})_(?P<index>[0-9]{3,10})_(?P<half>clear|blurred)\.png")
+_IMAGE_NAME = re.compile(r"(?P<font>[a-z0-9][a-z0-9_-]{0,79})_(?P<index>[0-9]{3,10})_(?P<half>clear|blurred|mask|psf)\.png")
 
 
 def is_project_name(name: str) -> bool:
@@ -45,7 +48,7 @@ def index_width(num_samples: int) -> int:
 
 
 def image_name(font_id: str, index: int, half: str, width: int) -> str:
-    """`{font_id}_001_clear.png`. `half` is one of HALVES; `index` counts from 1."""
+    """`{font_id}_001_clear.png`. `half` is one of IMAGE_KINDS; `index` counts from 1."""
     return f"{font_id}_{index:0{width}d}_{half}.png"
 
 

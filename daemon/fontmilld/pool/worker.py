@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import time
@@ -34,6 +35,7 @@ from fontmilld.render.pair import PairRenderer, RenderedPair, SampleFailure
 from fontmilld.render.settings import RenderSettings
 from fontmilld.store import journal
 from fontmilld.store.files import LocalTree
+from fontmilld.store.text import required_text
 from fontmilld.store.tree import ImageFolder, Tree
 from fontmilld.store.verify import Check, CheckResult, run_check
 
@@ -70,11 +72,30 @@ class OpenFont:
     folder: ImageFolder
     font_id: str
     width: int
+    kinds: tuple[str, ...]
 
-    def names(self, index: int) -> tuple[str, str]:
-        """File names of the clear and the blurred half."""
-        clear, blurred = (layout.image_name(self.font_id, index, half, self.width) for half in layout.HALVES)
-        return clear, blurred
+    def drawn(self, pair: RenderedPair) -> Drawn:
+        """All that the tree holds of a pair."""
+        names = {kind: layout.image_name(self.font_id, pair.index, kind, self.width) for kind in self.kinds}
+        files = {"clear": pair.clear, "blurred": pair.blurred}
+        label = pair.label
+        if len(self.kinds) > len(layout.HALVES):
+            files |= self.renderer.extras(pair.index)
+            label = {**label}
+            for kind in self.kinds[len(layout.HALVES):]:
+                label[f"{kind}_bytes"] = len(files[kind])
+                label[f"{kind}_sha256"] = hashlib.sha256(files[kind]).hexdigest()
+        line = label_line(pair.index, names["clear"], names["blurred"], label, names)
+        return Drawn(pair.index, {name: files[kind] for kind, name in names.items()}, line)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One pair as it goes to the tree: its images by file name, and the line that claims them."""
+
+    index: int
+    files: dict[str, bytes]
+    line: bytes
 
 
 @dataclass(slots=True)
@@ -157,12 +178,9 @@ class Worker:
                 continue
             self._vitals.beat(Doing.CHECKING, task.serial, claim.index)
             pair = font.renderer.render(claim.index)
-            if isinstance(pair, SampleFailure) or self._line(font, pair) != line:
+            if isinstance(pair, SampleFailure) or font.drawn(pair).line != line:
                 differs.append(Damage(name, "redraws-differently", context.font_id, claim.index))
         return replace(result, damaged=(*result.damaged, *(damage.to_dict() for damage in differs)))
-
-    def _line(self, font: OpenFont, pair: RenderedPair) -> bytes:
-        return label_line(pair.index, *font.names(pair.index), pair.label)
 
     def _open(self, context: FontContext) -> OpenFont:
         font = self._fonts.get(context.key)
@@ -177,11 +195,13 @@ class Worker:
         data = read_font(context.source)
         if font_digest(data) != context.sha256:
             raise FontmillError("font-changed")
-        settings = RenderSettings.from_config(context.settings)
+        tree, session = self._opener(context.project_path), _session_of(context)
+        text = required_text(tree, session) if session.config.text_sha256 else ""
+        settings = RenderSettings.from_config({**context.settings, "text_content": text})
         face = Face(data, context.face_index, context.record)
-        folder = self._opener(context.project_path).dir(layout.images_dir(context.font_id))
+        folder = tree.dir(layout.images_dir(context.font_id))
         return OpenFont(PairRenderer(settings, face, context.sha256), folder, context.font_id,
-                        layout.index_width(context.num_samples))
+                        layout.index_width(context.num_samples), session.config.image_kinds)
 
     def _draw_all(self, font: OpenFont, task: RenderTask) -> BatchTally:
         tally = BatchTally()
@@ -197,19 +217,19 @@ class Worker:
         return tally
 
     def _keep(self, font: OpenFont, pair: RenderedPair, tally: BatchTally) -> None:
-        """Write both halves, then claim them with a line: a line is never ahead of its pictures (I1)."""
+        """Write the images, then claim them with a line: a line is never ahead of its pictures (I1)."""
+        drawn = font.drawn(pair)
         began = time.perf_counter()
-        clear, blurred = font.names(pair.index)
         try:
-            self._write(font.folder, clear, pair.clear, tally)
-            self._write(font.folder, blurred, pair.blurred, tally)
+            for name, data in drawn.files.items():
+                self._write(font.folder, name, data, tally)
         except FontmillError as error:
             if not error.kind.retryable:
                 raise
             tally.failures.append((pair.index, error.slug, error.message))
         else:
-            tally.lines.append(self._line(font, pair))
-            tally.written += len(pair.clear) + len(pair.blurred)
+            tally.lines.append(drawn.line)
+            tally.written += sum(map(len, drawn.files.values()))
         tally.writing += time.perf_counter() - began
 
     def _write(self, folder: ImageFolder, name: str, data: bytes, tally: BatchTally) -> None:
@@ -228,4 +248,5 @@ class Worker:
 def _session_of(context: FontContext) -> ExportSession:
     """As much of the session as a check of one font needs."""
     info = FontInfo(context.font_id, context.source, context.sha256, context.face_index, context.num_samples)
-    return ExportSession(context.session_id, "", "", "", ExportConfig(num_samples=context.num_samples), (info,), {})
+    config = ExportConfig.from_dict({**context.settings, "num_samples": context.num_samples})
+    return ExportSession(context.session_id, "", "", "", config, (info,), {})

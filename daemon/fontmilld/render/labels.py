@@ -18,6 +18,7 @@ from fontmilld.render.recipe import Recipe, Spec
 from fontmilld.render.shaping import Rasterizer, TypeFont
 
 _MODES: Final = {1: "L", 3: "RGB"}
+_LEAST_COVERAGE: Final = 32
 
 
 def describe(recipe: Recipe, plan: Plan, files: tuple[bytes, bytes]) -> dict[str, Any]:
@@ -91,10 +92,16 @@ def psnr(sharp: Picture, degraded: Picture) -> float | None:
 
 
 def mask(rasterizer: Rasterizer, font: TypeFont, placed: Placed, recipe: Recipe, margin: int) -> Picture:
-    """Return, for each pixel of the sharp picture, the number of the cluster that covers it (0: none)."""
+    """Return, for each pixel of the sharp picture, the number of the cluster that covers most of it.
+
+    It is 0 where none covers an eighth: hairlines of small text never cover half of a pixel.
+    """
     shape = (recipe.height + 2 * margin, recipe.width + 2 * margin)
     found = np.zeros(shape, dtype=np.uint8)
+    most = np.full(shape, _LEAST_COVERAGE - 1, dtype=np.uint8)
     for number, (start, _) in enumerate(placed.clusters[:255], start=1):
         glyphs = [g for g, owner in zip(placed.glyphs, placed.owners, strict=True) if owner == start]
-        found[rasterizer.coverage(font, glyphs, shape) >= 128] = number
+        coverage = rasterizer.coverage(font, glyphs, shape)
+        found[coverage > most] = number
+        most = np.maximum(most, coverage)
     return found[margin : margin + recipe.height, margin : margin + recipe.width]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 
 from fontmilld.render import degrade, draw, encode, labels, layout
 from fontmilld.render.choose import ATTEMPTS, Chooser
@@ -64,6 +65,7 @@ class PairRenderer:
         self._sha256 = sha256
         self._chooser = Chooser(settings, face)
         self._rasterizer = Rasterizer()
+        self._last: tuple[int, _Drawn | None] = (0, None)
 
     def render(self, index: int) -> RenderedPair | SampleFailure:
         """Return pair `index` (1-based); the same bytes whatever was rendered before. Raises nothing."""
@@ -84,16 +86,16 @@ class PairRenderer:
         """Return PNG files that say more about pair `index`; none if it cannot be made.
 
         "mask": gray, the size of the clear half, at each pixel the number (1 to 255) of the entry in the
-        label's `clusters` whose ink covers half of it or more, 0 elsewhere; the later entry where two
-        overlap. "psf": gray, the kernel of the first blur, its largest tap white.
+        label's `clusters` whose ink covers most of it, 0 where none covers an eighth. "psf": gray, the kernel of the first blur, its largest tap white; one white pixel if
+        nothing is blurred.
         """
         chosen = self._choose(index)
         if chosen is None:
             return {}
         mask = labels.mask(self._rasterizer, chosen.font, chosen.placed, chosen.recipe, chosen.plan.margin)
         kernel = chosen.plan.first_kernel
-        files = {"mask": encode.png(mask)}
-        return files | ({"psf": encode.png(kernel.picture())} if kernel else {})
+        picture = kernel.picture() if kernel else np.full((1, 1), 255, np.uint8)
+        return {"mask": encode.png(mask), "psf": encode.png(picture)}
 
     def recipe(self, index: int) -> Recipe | None:
         """Return the recipe that `render` carries out, or None if no text can be made to fit."""
@@ -120,6 +122,12 @@ class PairRenderer:
         return RenderedPair(index, files[0], files[1], label)
 
     def _choose(self, index: int) -> _Drawn | None:
+        """Choose and draw the text; the last one is kept for `extras`."""
+        if self._last[0] != index:
+            self._last = (index, self._chosen(index))
+        return self._last[1]
+
+    def _chosen(self, index: int) -> _Drawn | None:
         """Choose and draw the text, again and again until what was drawn is whole."""
         streams = SampleStreams(self._settings.seed, self._sha256, self._face.face_index, index)
         for attempt in range(ATTEMPTS):

@@ -6,17 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final, Self
 
-from fontmilld.render import effects, extensions, presetfile, presetlib
+from fontmill.pictures import COLORS, mixture
+from fontmilld.render import effects, extensions, presetfile
 from fontmilld.render.presets import Preset
-
-PRESETS: Final = tuple(presetlib.SOURCES)
-COLORS: Final = ("gray", "rgb")
-TEXT_SOURCES: Final = ("words", "charset", "numbers", "codes", "user")
 
 MIN_SIDE: Final = 8
 MAX_SIDE: Final = 4096
 MAX_SEED: Final = 2**63 - 1
-MAX_CONTENT: Final = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +20,9 @@ class RenderSettings:
     """The part of a session's configuration that can change a pixel.
 
     `image_width` and `image_height` are pixels in [8, 4096], multiples of the preset's scale; `seed` is in
-    [0, 2**63 - 1]; `color` is a member of COLORS. `preset` is a member of PRESETS, or any name with
-    `preset_source` holding the TOML that describes it. `text` is a member of TEXT_SOURCES or a mixture
-    ("words:0.7,codes:0.3"); "user" draws from `text_content`. `text_lines` is the number of lines in a
+    [0, 2**63 - 1]; `color` is a member of pictures.COLORS. `preset` is a preset that comes with fontmill, or any name with
+    `preset_source` holding the TOML that describes it. `text` is a mixture of text sources
+    (pictures.mixture); "user" draws from `text_content`. `text_lines` is the number of lines in a
     picture (1 to 8), the others are bounds for words and characters a line (1 to 100). `effects` names
     the special effects to choose from, all built-in ones if empty. Raises ValueError naming the field.
     """
@@ -71,8 +67,6 @@ class RenderSettings:
     def _check_text(self) -> None:
         if "user" in self.text_weights and not self.text_content.strip():
             raise ValueError("text_content: is empty, and the text source is the user's own text")
-        if len(self.text_content) > MAX_CONTENT:
-            raise ValueError(f"text_content: {len(self.text_content)} characters, the limit is {MAX_CONTENT}")
 
     @property
     def degradations(self) -> Preset:
@@ -82,18 +76,7 @@ class RenderSettings:
     @property
     def text_weights(self) -> dict[str, float]:
         """Return the text sources with their weights; raises ValueError if `text` is not understood."""
-        found: dict[str, float] = {}
-        for part in self.text.split(","):
-            name, _, weight = part.strip().partition(":")
-            if name not in TEXT_SOURCES or name in found:
-                raise ValueError(f"text: {name!r} is not one of {', '.join(TEXT_SOURCES)}, each at most once")
-            try:
-                found[name] = float(weight or 1)
-            except ValueError:
-                found[name] = -1.0
-            if not 0 < found[name] < 1e6:
-                raise ValueError(f"text: the weight of {name!r} is {weight!r}, not a positive number")
-        return found
+        return mixture(self.text)
 
     @classmethod
     def from_config(cls, config: Mapping[str, object]) -> Self:

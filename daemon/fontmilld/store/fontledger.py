@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from fontmill.errors import FontmillError
-from fontmill.model import FontInfo
+from fontmill.model import ExportConfig, FontInfo
 from fontmilld.core import layout
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store import journal
@@ -49,7 +49,7 @@ class FontLedger:
 
     tree: Tree
     info: FontInfo
-    num_samples: int
+    config: ExportConfig
     stamp: Stamp
     state: FontState
     settled: FontState
@@ -68,10 +68,10 @@ class FontLedger:
         return layout.checkpoint_file(self.info.font_id)
 
     def image_names(self, index: int) -> Iterator[str]:
-        """Both images of a pair, relative to the project."""
-        folder, width = layout.images_dir(self.info.font_id), layout.index_width(self.num_samples)
-        for half in layout.HALVES:
-            yield f"{folder}/{layout.image_name(self.info.font_id, index, half, width)}"
+        """The images of a pair, relative to the project."""
+        folder, width = layout.images_dir(self.info.font_id), layout.index_width(self.config.num_samples)
+        for kind in self.config.image_kinds:
+            yield f"{folder}/{layout.image_name(self.info.font_id, index, kind, width)}"
 
     # Batches -----------------------------------------------------------------------------------------
 
@@ -167,7 +167,7 @@ class FontLedger:
         Samples that were given up or withdrawn leave no half of a pair behind (I3).
         """
         if len(self.state.done) < self.info.total_samples:
-            sweep_unclaimed(self.tree, self.info.font_id, self.num_samples, self.state.done)
+            sweep_unclaimed(self.tree, self.info.font_id, self.config, self.state.done)
         name = layout.font_file(self.info.font_id)
         self.tree.stage(name, dump(font_record(self.tree, self.info, self.state, record)))
         self.touched = True

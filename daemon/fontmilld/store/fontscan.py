@@ -14,7 +14,7 @@ from typing import Final
 
 import orjson
 
-from fontmill.model import FontInfo
+from fontmill.model import ExportConfig, FontInfo
 from fontmilld.core import layout
 from fontmilld.core.labels import Claim, is_sound, read_claim
 from fontmilld.core.ranges import RangeSet
@@ -62,11 +62,12 @@ class _Findings:
 class FontScan:
     """Recovery of one font: `run` once, then `touched`."""
 
-    def __init__(self, tree: Tree, info: FontInfo, width: int, stamp: Stamp, alive: Callable[[], None]) -> None:
+    def __init__(self, tree: Tree, info: FontInfo, config: ExportConfig, stamp: Stamp, alive: Callable[[], None]) -> None:
         self._tree = tree
         self._info = info
         self._id = info.font_id
-        self._width = width
+        self._width = layout.index_width(config.num_samples)
+        self._kinds = config.image_kinds
         self._stamp = stamp
         self._alive = alive
         self._name = layout.samples_file(self._id)
@@ -98,8 +99,8 @@ class FontScan:
         yield layout.checkpoint_file(self._id)
         yield layout.font_file(self._id)
         for index in indices_of(self._fresh):
-            for half in layout.HALVES:
-                yield f"{self._images}/{layout.image_name(self._id, index, half, self._width)}"
+            for kind in self._kinds:
+                yield f"{self._images}/{layout.image_name(self._id, index, kind, self._width)}"
 
     def _trusted(self, checkpoint: Checkpoint | None, size: int) -> int:
         """Bytes of the journal whose claims need no digest.
@@ -161,19 +162,15 @@ class FontScan:
         """Whether a line is whole and speaks of this font's files."""
         if claim.index > self._info.total_samples or not line.endswith(b"\n"):
             return False
-        named = (
-            claim.clear.file_name == layout.image_name(self._id, claim.index, layout.HALVES[0], self._width)
-            and claim.blurred.file_name == layout.image_name(self._id, claim.index, layout.HALVES[1], self._width)
-        )
-        return named and (not tail or is_sound(line))
+        names = [layout.image_name(self._id, claim.index, kind, self._width) for kind in self._kinds]
+        return [image.file_name for image in claim.images] == names and (not tail or is_sound(line))
 
     def _holds(self, claim: Claim, folder: ImageFolder, tail: bool) -> bool:
-        clear, blurred = claim.halves
-        if folder.size(clear.file_name) != clear.size or folder.size(blurred.file_name) != blurred.size:
+        if any(folder.size(image.file_name) != image.size for image in claim.images):
             return False
         return not tail or all(
-            verify_file_integrity(self._tree, f"{self._images}/{half.file_name}", half.size, half.sha256)
-            for half in claim.halves
+            verify_file_integrity(self._tree, f"{self._images}/{image.file_name}", image.size, image.sha256)
+            for image in claim.images
         )
 
     # Concluding --------------------------------------------------------------------------------------

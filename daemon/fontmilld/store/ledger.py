@@ -59,8 +59,7 @@ class SessionStore:
         }
 
     def _ledger(self, info: FontInfo, state: FontState, touched: bool) -> FontLedger:
-        count = self.session.config.num_samples
-        return FontLedger(self.tree, info, count, self._stamp, state, state, state.mark, touched)
+        return FontLedger(self.tree, info, self.session.config, self._stamp, state, state, state.mark, touched)
 
     def state(self, font_id: str) -> FontState:
         """Where a font stands, batches that are not committed yet included. Raises KeyError."""

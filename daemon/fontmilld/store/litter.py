@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from fontmill.errors import FontmillError
-from fontmill.model import ExistingFileMap, ExportSession
+from fontmill.model import ExistingFileMap, ExportConfig, ExportSession
 from fontmilld.core import layout
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store.tree import Tree
 
 _TOP: Final = (
-    layout.SUMMARY_FILE, layout.REPORT_FILE, layout.CARD_FILE, layout.PROGRESS_FILE, layout.SESSION_FILE,
+    layout.SUMMARY_FILE, layout.REPORT_FILE, layout.CROISSANT_FILE, layout.CARD_FILE, layout.PROGRESS_FILE,
+    layout.TEXT_FILE, layout.SESSION_FILE,
 )
 _FONT: Final = (layout.checkpoint_file, layout.font_file, layout.samples_file)
 _LOG: Final = re.compile("(?:" + "|".join(map(re.escape, layout.LOG_FILES)) + r")(?:\.[1-9])?")
@@ -39,22 +40,22 @@ def staged_names(session: ExportSession) -> Iterator[str]:
                 yield of(font.font_id) + layout.PART_SUFFIX
 
 
-def is_image_of(name: str, font_id: str, num_samples: int) -> bool:
-    """Whether a file name is one that a session of `num_samples` gives to an image of this font."""
+def is_image_of(name: str, font_id: str, config: ExportConfig) -> bool:
+    """Whether a file name is one that a session of this configuration gives to an image of this font."""
     image = layout.parse_image_name(name)
     return (
-        image is not None and image.font_id == font_id and 1 <= image.index <= num_samples
-        and image.width == layout.index_width(num_samples)
+        image is not None and image.font_id == font_id and 1 <= image.index <= config.num_samples
+        and image.width == layout.index_width(config.num_samples) and image.half in config.image_kinds
     )
 
 
-def sweep_unclaimed(tree: Tree, font_id: str, num_samples: int, done: RangeSet) -> int:
+def sweep_unclaimed(tree: Tree, font_id: str, config: ExportConfig, done: RangeSet) -> int:
     """Remove images of a finished font that no label names; returns how many there were."""
     folder = layout.images_dir(font_id)
     surplus = []
     for entry in tree.names(folder):
         image = layout.parse_image_name(entry.name)
-        if image and is_image_of(entry.name, font_id, num_samples) and image.index not in done:
+        if image and is_image_of(entry.name, font_id, config) and image.index not in done:
             surplus.append(entry.name)
     for name in surplus:
         tree.remove(f"{folder}/{name}")
@@ -66,7 +67,7 @@ def scan_existing_files(tree: Tree, session: ExportSession) -> ExistingFileMap:
     images = {
         font.font_id: {
             entry.name: entry.size for entry in tree.scan(layout.images_dir(font.font_id))
-            if entry.kind == "file" and is_image_of(entry.name, font.font_id, session.config.num_samples)
+            if entry.kind == "file" and is_image_of(entry.name, font.font_id, session.config)
         }
         for font in session.fonts if font.accepted
     }
@@ -78,7 +79,10 @@ def foreign_names(tree: Tree, session: ExportSession) -> Iterator[str]:
     """Everything in the tree that no session like this one makes, folders without looking into them."""
     litter = set(staged_names(session))
     fonts = [font.font_id for font in session.fonts if font.accepted]
-    yield from _strangers(tree, "", {*_TOP, layout.FONTS_DIR, layout.LOGS_DIR}, litter)
+    top = {*_TOP, layout.FONTS_DIR, layout.LOGS_DIR}
+    if not session.config.text_sha256:
+        top.discard(layout.TEXT_FILE)
+    yield from _strangers(tree, "", top, litter)
     yield from _strangers(tree, layout.FONTS_DIR, set(fonts), litter)
     for entry in tree.names(layout.LOGS_DIR):
         if entry.kind != "file" or not _LOG.fullmatch(entry.name):
@@ -88,7 +92,7 @@ def foreign_names(tree: Tree, session: ExportSession) -> Iterator[str]:
         yield from _strangers(tree, layout.font_dir(font_id), known, litter)
         folder = layout.images_dir(font_id)
         for entry in tree.names(folder):
-            if entry.kind != "file" or not is_image_of(entry.name, font_id, session.config.num_samples):
+            if entry.kind != "file" or not is_image_of(entry.name, font_id, session.config):
                 yield f"{folder}/{entry.name}"
 
 
@@ -113,10 +117,11 @@ def delete_project(tree: Tree, session: ExportSession) -> tuple[str, ...]:
     sweep(tree, session)
     stays = tuple(sorted(foreign_names(tree, session)))
     for name in _TOP[:-1]:
-        tree.remove(name)
+        if name not in stays:
+            tree.remove(name)
     for font in session.fonts:
         if font.accepted:
-            _delete_font(tree, font.font_id, session.config.num_samples)
+            _delete_font(tree, font.font_id, session.config)
     for entry in [entry for entry in tree.names(layout.LOGS_DIR) if _LOG.fullmatch(entry.name)]:
         tree.remove(f"{layout.LOGS_DIR}/{entry.name}")
     for folder in (layout.FONTS_DIR, layout.LOGS_DIR):
@@ -125,11 +130,11 @@ def delete_project(tree: Tree, session: ExportSession) -> tuple[str, ...]:
     return stays
 
 
-def _delete_font(tree: Tree, font_id: str, num_samples: int) -> None:
+def _delete_font(tree: Tree, font_id: str, config: ExportConfig) -> None:
     for of in _FONT:
         tree.remove(of(font_id))
     try:
-        sweep_unclaimed(tree, font_id, num_samples, RangeSet())
+        sweep_unclaimed(tree, font_id, config, RangeSet())
     except FontmillError as error:
         if error.slug != "path-not-allowed":  # a link in place of a folder is foreign, and stays
             raise

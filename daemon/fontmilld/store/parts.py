@@ -94,7 +94,7 @@ def _claims(part: Tree, font_id: str) -> Iterator[tuple[Claim, bytes]]:
 
 
 def _copied(tree: Tree, part: Tree, font_id: str, claim: Claim) -> bool:
-    for half in claim.halves:
+    for half in claim.images:
         name = f"{layout.images_dir(font_id)}/{half.file_name}"
         data = b""
         with suppress(FontmillError):

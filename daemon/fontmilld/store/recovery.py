@@ -57,7 +57,7 @@ def recover(
     fonts: dict[str, FontRecovery] = {}
     for info in session.fonts:
         if info.accepted:
-            scan = FontScan(tree, info, layout.index_width(session.config.num_samples), stamp, alive)
+            scan = FontScan(tree, info, session.config, stamp, alive)
             fonts[info.font_id] = scan.run()
             scans.append(scan)
     completed = tree.size(layout.SUMMARY_FILE) is not None

@@ -25,6 +25,7 @@ _MAX_SESSION_FILE = 256 << 20
 _MAX_SAMPLES = 10**7
 _MAX_TEXT = 4096
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_TEXT_DIGEST = re.compile(r"(?:[0-9a-f]{64})?")
 _DAMAGED = "`session.json` is damaged."
 
 
@@ -121,9 +122,11 @@ def _is_sound_part(part: Part) -> bool:
 
 def _is_sound_config(config: ExportConfig) -> bool:
     given = config.to_dict()
-    wanted = {"output_path": "/", "project_name": "p", "fonts": ["/f"], **given}
+    digest = given.pop("text_sha256")
+    text = "in a file of its own" if digest else ""
+    wanted = {"output_path": "/", "project_name": "p", "fonts": ["/f"], "text_content": text, **given}
     filled = validate("start", wanted)
-    return all(filled[name] == (tuple(value) if isinstance(value, list) else value) for name, value in given.items())
+    return _TEXT_DIGEST.fullmatch(digest) is not None and all(filled[name] == (tuple(value) if isinstance(value, list) else value) for name, value in given.items())
 
 
 def find_sessions(path: str) -> list[FoundSession]:

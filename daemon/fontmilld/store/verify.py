@@ -14,14 +14,15 @@ from typing import Any, Final, Literal
 import orjson
 
 from fontmill.errors import FontmillError
-from fontmill.model import Damage, ExportSession, FontInfo, Record, ValidationResult
+from fontmill.model import Damage, ExportConfig, ExportSession, FontInfo, Record, ValidationResult
 from fontmilld.core import layout
-from fontmilld.core.labels import Claim, Half, is_sound, read_claim
+from fontmilld.core.labels import Claim, Image, is_sound, read_claim
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store import journal
 from fontmilld.store.checkpoint import Checkpoint, decode
 from fontmilld.store.fontscan import verify_file_integrity
 from fontmilld.store.litter import foreign_names, is_image_of, staged_names
+from fontmilld.store.text import kept_text
 from fontmilld.store.tree import ImageFolder, Tree
 
 Level = Literal["quick", "full"]
@@ -83,17 +84,17 @@ def run_check(
     tree: Tree, session: ExportSession, check: Check, level: Level, tell: Callable[[int], None] = lambda count: None,
 ) -> CheckResult:
     """Carry out one check. `tell` gets the number of files looked at since the last time."""
-    width = layout.index_width(session.config.num_samples)
     font = next(font for font in _fonts(session) if font.font_id == check.font_id)
-    reader = _Reader(tree, font, width, level, tell)
+    reader = _Reader(tree, font, session.config, level, tell)
     return reader.run(check)
 
 
 class _Reader:
-    def __init__(self, tree: Tree, font: FontInfo, width: int, level: Level, tell: Callable[[int], None]) -> None:
+    def __init__(self, tree: Tree, font: FontInfo, config: ExportConfig, level: Level, tell: Callable[[int], None]) -> None:
         self._tree = tree
         self._font = font
-        self._width = width
+        self._width = layout.index_width(config.num_samples)
+        self._kinds = config.image_kinds
         self._full = level == "full"
         self._tell = tell
         self._images = layout.images_dir(font.font_id)
@@ -132,18 +133,18 @@ class _Reader:
             self._spans[-1] = (self._spans[-1][0], claim.index)
         else:
             self._spans.append((claim.index, claim.index))
-        for half in claim.halves:
+        for half in claim.images:
             self._checked += 1
             kind = self._state(half, folder)
             if kind:
                 self._damaged.append(Damage(f"{self._images}/{half.file_name}", kind, self._font.font_id, claim.index))
 
     def _plausible(self, claim: Claim, line: bytes) -> bool:
-        names = [layout.image_name(self._font.font_id, claim.index, half, self._width) for half in layout.HALVES]
-        known = [half.file_name for half in claim.halves] == names and claim.index <= self._font.total_samples
+        names = [layout.image_name(self._font.font_id, claim.index, kind, self._width) for kind in self._kinds]
+        known = [image.file_name for image in claim.images] == names and claim.index <= self._font.total_samples
         return known and line.endswith(b"\n") and (not self._full or is_sound(line))
 
-    def _state(self, half: Half, folder: ImageFolder | None) -> str:
+    def _state(self, half: Image, folder: ImageFolder | None) -> str:
         """The kind of damage, or ""."""
         size = folder.size(half.file_name) if folder is not None else None
         if size is None:
@@ -168,6 +169,10 @@ def conclude(tree: Tree, session: ExportSession, results: Iterable[CheckResult],
     names = [layout.PROGRESS_FILE, *([layout.CARD_FILE, layout.SUMMARY_FILE] if complete else [])]
     damaged += [Damage(name, kind) for name in names if (kind := _state_file(tree, name, complete))]
     checked += len(names)
+    if session.config.text_sha256:
+        checked += 1
+        if kept_text(tree, session) is None:
+            damaged.append(Damage(layout.TEXT_FILE, "missing" if tree.size(layout.TEXT_FILE) is None else "different"))
     for font in _fonts(session):
         damaged += _font_damage(tree, session, font, labelled.get(font.font_id, RangeSet()), level)
         checked += 3
@@ -203,7 +208,7 @@ def _font_damage(
     yield from _record_damage(tree, font_id, level)
     for entry in tree.names(layout.images_dir(font_id)):
         image = layout.parse_image_name(entry.name)
-        ours = is_image_of(entry.name, font_id, session.config.num_samples)
+        ours = is_image_of(entry.name, font_id, session.config)
         if image and ours and image.index not in labelled:
             yield Damage(f"{layout.images_dir(font_id)}/{entry.name}", "unlabelled", font_id, image.index)
 

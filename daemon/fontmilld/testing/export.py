@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from fontmill.errors import FontmillError
 from fontmill.model import ExportConfig, ExportSession, FontInfo, SessionSummary
@@ -25,11 +26,11 @@ PROJECT = "/out/project"
 _NOW = "2026-01-01T00:00:00.000+00:00"
 
 
-def small_session(samples: int = 7, fonts: int = 2, durability: str = "batch") -> ExportSession:
-    """A session of `fonts` fonts, `samples` pairs each."""
+def small_session(samples: int = 7, fonts: int = 2, durability: str = "batch", **config: Any) -> ExportSession:
+    """A session of `fonts` fonts, `samples` pairs each; `config` is more of its ExportConfig."""
     return ExportSession(
         session_id="0123456789abcdef", project_name="project", output_path="/out", created_at=_NOW,
-        config=ExportConfig(num_samples=samples, durability=durability), fingerprint={"fontmill": "test"},
+        config=ExportConfig(num_samples=samples, durability=durability, **config), fingerprint={"fontmill": "test"},
         fonts=tuple(
             FontInfo(f"font-{n}", f"/fonts/{n}.ttf", sha256=f"{n:064x}", total_samples=samples) for n in range(fonts)
         ),
@@ -42,14 +43,12 @@ def picture(font_id: str, index: int, half: str) -> bytes:
     return b"PNG" + seed * (1 + index % 3)
 
 
-def label(font_id: str, index: int) -> dict[str, object]:
+def label(font_id: str, index: int, kinds: tuple[str, ...] = layout.HALVES) -> dict[str, object]:
     """The renderer's label of a pair."""
-    clear, blurred = (picture(font_id, index, half) for half in layout.HALVES)
-    return {
-        "clear_bytes": len(clear), "blurred_bytes": len(blurred),
-        "clear_sha256": hashlib.sha256(clear).hexdigest(), "blurred_sha256": hashlib.sha256(blurred).hexdigest(),
-        "text": f"text {index}",
-    }
+    pictures = {kind: picture(font_id, index, kind) for kind in kinds}
+    sizes: dict[str, object] = {f"{kind}_bytes": len(data) for kind, data in pictures.items()}
+    digests = {f"{kind}_sha256": hashlib.sha256(data).hexdigest() for kind, data in pictures.items()}
+    return {**sizes, **digests, "text": f"text {index}"}
 
 
 @dataclass
@@ -146,12 +145,13 @@ class SmallExport:
         failed, done = wanted & self.unfit, wanted - self.unfit
         folder = store.tree.dir(layout.images_dir(font_id))
         width = layout.index_width(store.session.config.num_samples)
+        kinds = store.session.config.image_kinds
         lines = []
         for index in done:
-            names = [layout.image_name(font_id, index, half, width) for half in layout.HALVES]
-            for name, half in zip(names, layout.HALVES, strict=True):
-                folder.write(name, picture(font_id, index, half))
-            lines.append(label_line(index, names[0], names[1], label(font_id, index)))
+            names = {kind: layout.image_name(font_id, index, kind, width) for kind in kinds}
+            for kind, name in names.items():
+                folder.write(name, picture(font_id, index, kind))
+            lines.append(label_line(index, names["clear"], names["blurred"], label(font_id, index, kinds), names))
         folder.close()
         self.rendered += len(done)
         failures = (Failure("text-unfit", "too long", failed),) if failed else ()

@@ -238,13 +238,13 @@ class House:
     def check_output(self, request: StartRequest, done: Callable[[str | FontmillError], None]) -> None:
         self.loop.post(lambda: done(self.keys.get(request.key or "", "")))
 
-    def create(self, wanted: ExportSession, key: str | None, force: bool) -> Opening:
+    def create(self, wanted: ExportSession, key: str | None, force: bool, text: str) -> Opening:
         return lambda: self._open(f"{wanted.output_path}/{wanted.project_name}", wanted, key)
 
     def reopen(self, path: str, mend: Any = None, sources: Any = None) -> Opening:
         return lambda: self._open(path, None, None)
 
-    def move(self, session: ExportSession, output: str, left: Part) -> Opening:
+    def move(self, session: ExportSession, output: str, left: Part, text: str) -> Opening:
         raise NotImplementedError
 
     def _open(self, path: str, wanted: ExportSession | None, key: str | None) -> tuple[SessionStore, OpenTree]:

@@ -12,7 +12,7 @@ font_ids = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,79}", fullmatch=True)
 sha = st.text("0123456789abcdef", min_size=64, max_size=64)
 
 
-@given(font_ids, st.integers(1, 9_999_999), st.sampled_from(layout.HALVES), st.integers(1, 9_999_999))
+@given(font_ids, st.integers(1, 9_999_999), st.sampled_from(layout.IMAGE_KINDS), st.integers(1, 9_999_999))
 def test_an_image_name_is_read_back_as_it_was_built(font, index, half, total):
     width = layout.index_width(max(index, total))
     parsed = layout.parse_image_name(layout.image_name(font, index, half, width))
@@ -41,7 +41,7 @@ def test_a_label_line_is_json_and_its_claim_is_read_back(text, index, size, dige
     assert line.endswith(b"\n") and line.count(b"\n") == 1
     assert labels.is_sound(line)
     claim = labels.read_claim(line)
-    assert claim == labels.Claim(index, labels.Half("f_001_clear.png", size, digest), labels.Half("f_001_blurred.png", size + 1, digest))
+    assert claim == labels.Claim(index, (labels.Image("f_001_clear.png", size, digest), labels.Image("f_001_blurred.png", size + 1, digest)))
 
 
 @given(st.binary(max_size=400))

@@ -38,7 +38,6 @@ def test_settings_take_what_concerns_pixels_from_a_configuration():
         ("text", "file"),
         ("text", "words:0"),
         ("text", "words,words"),
-        ("text_content", 5 * "x" * (1 << 20)),
         ("text_max_words", 0),
         ("text_lines", 9),
         ("effects", ("nope",)),

@@ -150,7 +150,6 @@ def test_mask_numbers_the_clusters_where_their_ink_is(faces):
         pair, extras = render.render(index), render.extras(index)
         mask, ink = pixels(extras["mask"]), 255 - pixels(pair.clear)
         assert set(np.unique(mask)) - {0} <= set(range(1, len(pair.label["clusters"]) + 1))
-        # Overlaps of clusters add up to half a pixel in the picture, never in one cluster's own ink.
-        assert (ink[mask > 0] >= 127).all()
-        assert (mask[ink > 200] > 0).mean() > 0.97
+        assert (ink[mask > 0] >= 31).all()
+        assert (mask[ink > 80] > 0).all()
         assert pixels(extras["psf"]).max() == 255

@@ -68,7 +68,7 @@ def promises_hold(disk: SimulatedDisk) -> None:
         assert len(claims) == mark.samples
         for claim in claims:
             assert claim is not None
-            for half, kind in zip(claim.halves, layout.HALVES, strict=True):
+            for half, kind in zip(claim.images, layout.HALVES, strict=True):
                 there = files[name.replace(layout.PROGRESS_FILE, f"images/{half.file_name}")]
                 assert there == picture(checkpoint.state.font_id, claim.index, kind)
 

@@ -213,7 +213,7 @@ def nothing(*args: Any, **kwargs: Any) -> None:
 
 
 def holds_by_size(self: Any, claim: Any, folder: Any, tail: bool) -> bool:
-    return all(folder.size(half.file_name) == half.size for half in claim.halves)
+    return all(folder.size(half.file_name) == half.size for half in claim.images)
 
 
 def trust_everything(self: Any, checkpoint: Any, size: int) -> int:

@@ -65,8 +65,9 @@ def test_a_line_is_json_and_its_claim_reads_back(index, rest):
     assert parsed == {**rest, **data, "index": index, "clear_file_name": f"images/{CLEAR}", "blurred_file_name": f"images/{BLURRED}"}
     claim = read_claim(made)
     assert claim is not None
-    assert (claim.index, claim.clear.file_name, claim.blurred.size) == (index, CLEAR, data["blurred_bytes"])
-    assert claim.clear.sha256 == data["clear_sha256"]
+    clear, blurred = claim.images
+    assert (claim.index, clear.file_name, blurred.size) == (index, CLEAR, data["blurred_bytes"])
+    assert clear.sha256 == data["clear_sha256"]
     assert is_sound(made)
 
 
