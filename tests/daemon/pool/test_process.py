@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fontmilld.pool.messages import BatchDone, BatchFailed, ProbeTask, Ready, decode, encode
-from fontmilld.pool.process import Launcher, LocalChild, Wedged
+from fontmilld.pool.process import CHILD_NICENESS, Launcher, LocalChild, Wedged
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -62,6 +62,12 @@ def test_messages_go_both_ways_in_order(launch):
     for message in sent:
         child.send(message)
     assert heard(child, 50) == sent
+
+
+def test_children_let_their_supervisor_go_first(launch):
+    child = launch(children.echo)
+    assert isinstance(heard(child)[0], Ready)
+    assert os.getpriority(os.PRIO_PROCESS, child.pid) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + CHILD_NICENESS)
 
 
 def test_a_large_message_arrives_whole(launch):
@@ -131,7 +137,7 @@ def test_nobody_is_left_a_second_after_the_supervisor_is_killed():
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import children, select\n"
-        "from fontmilld.pool.process import Launcher\n"
+        "from fontmilld.pool.process import CHILD_NICENESS, Launcher\n"
         "def main():\n"
         "    launcher = Launcher()\n"
         "    born = [launcher.launch(m) for m in (children.echo, children.echo, children.deaf)]\n"
