@@ -21,11 +21,13 @@ from fontmilld.control.access import AccessPolicy
 from fontmilld.control.handlers import VerbHandlers
 from fontmilld.control.server import ControlServer, unexpected
 from fontmilld.core.lifecycle import Reason
+from fontmilld.core.pressure import Advice
 from fontmilld.diskwork import DiskWork
 from fontmilld.intake import StartRequest
 from fontmilld.loop import Loop
 from fontmilld.manager import Opening, PersistentExportManager
-from fontmilld.monitor import SpaceWatch
+from fontmilld.memory import largest
+from fontmilld.monitor import MemoryWatch, SpaceWatch
 from fontmilld.opening import Mend, TreeOpener
 from fontmilld.pool.pool import HangLimits, Pool
 from fontmilld.pool.probe import probe_main
@@ -75,6 +77,7 @@ class Daemon:
         self._pool = Pool(settings.workers, self._spawn_worker, self._pulse, self._loop, HangLimits(settings.hang_seconds),
                           stack_file=self.stack_file)
         self._projects = ProjectOperations(self.manager, DiskWork(self._opener, self._in_thread))
+        self._memory = MemoryWatch(self._loop.post, self._on_memory)
         self._draining_since: float | None = None
 
     def run(self) -> None:
@@ -91,6 +94,7 @@ class Daemon:
         if self.settings.private:
             threading.Thread(target=self._end_with_stdin, name="stdin", daemon=True).start()
         self._loop.call_later(LOCK_BEAT_SECONDS, self._beat_locks)
+        self._memory.start()
         systemd.notify_ready(self._loop.call_later)
         self.publish("daemon-started", None, self.describe())
         log.info("fontmilld serves with %d workers (pid %d)", self.workers, os.getpid())
@@ -104,7 +108,7 @@ class Daemon:
         return {
             "pid": os.getpid(), "boot": self.boot, "uptime": round(time.monotonic() - self._born, 3),
             "workers": self.workers, "workers_ready": self._pool.alive, "worker_pids": self._pool.pids,
-            "dropped_replies": self._server.dropped, "private": self.settings.private,
+            "memory_share": round(self._memory.share, 3), "dropped_replies": self._server.dropped, "private": self.settings.private,
         }
 
     # Ports of the manager ----------------------------------------------------------------------------
@@ -191,6 +195,23 @@ class Daemon:
         self._watches = [(s, w) for s, w in self._watches if not s.life.ended]
         self._watches.append((session, watch))
         watch.start()
+
+    def _on_memory(self, advice: Advice, share: float) -> None:
+        told = f"{share:.0%} of the memory that fontmill may use is in use."
+        if advice is Advice.WARN:
+            log.warning(told)
+            self.publish("memory-warning", None, {"share": round(share, 3)})
+        elif advice is Advice.STOP:
+            self.manager.memory_is_short(told)
+        elif advice is Advice.GO:
+            self.manager.memory_is_back()
+        else:
+            pids = self._pool.pids
+            self._in_thread("largest worker", lambda: largest(pids), lambda pid: self._recycle(pid, told))
+
+    def _recycle(self, pid: Any, told: str) -> None:
+        if isinstance(pid, int):
+            self._pool.recycle(pid, f"it is the largest, and {told}")
 
     def _beat_locks(self) -> None:
         for session, _ in self._watches:

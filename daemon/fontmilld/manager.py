@@ -88,6 +88,7 @@ class PersistentExportManager:
         self._waiting: list[_Waiting] = []
         self._starting: dict[str, list[Done]] = {}
         self._stopping = False
+        self._short_of_memory = ""
 
     # Sessions ----------------------------------------------------------------------------------------
 
@@ -188,6 +189,8 @@ class PersistentExportManager:
         if not managed.life.ended:
             for reason in (*reasons, *([Reason.DRAIN] if self._stopping else [])):
                 managed.pause(reason)
+            if self._short_of_memory:
+                managed.pause(Reason.MEMORY, self._short_of_memory)
         if not managed.life.ended:
             self._ports.watch_space(managed)
             self.publish("session-started", managed.id, managed.status())
@@ -305,7 +308,9 @@ class PersistentExportManager:
     # Dispatch (pool.Dispatcher) ----------------------------------------------------------------------
 
     def next_task(self, slot: int) -> tuple[FontContext, Task] | None:
-        """A verification's check and a session's batch in turn."""
+        """A verification's check and a session's batch in turn; nothing while memory is short."""
+        if self._short_of_memory:
+            return None
         if self._serial % 2:
             return self._next_check() or self._next_batch(slot)
         return self._next_batch(slot) or self._next_check()
@@ -368,6 +373,20 @@ class PersistentExportManager:
             for session in self._sessions.values():
                 if session.life.dispatching:
                     session.pause(Reason.CRASHLOOP, f"Worker {slot} keeps dying ({cause}).")
+
+    def memory_is_short(self, detail: str) -> None:
+        """Give nothing out until there is room again; what is out is finished."""
+        self._short_of_memory = detail
+        for session in self._sessions.values():
+            if not session.life.ended:
+                session.pause(Reason.MEMORY, detail)
+
+    def memory_is_back(self) -> None:
+        """Go on."""
+        self._short_of_memory = ""
+        for session in self._sessions.values():
+            if Reason.MEMORY in session.life.reasons:
+                session.lift(Reason.MEMORY)
 
     # Surroundings of the sessions --------------------------------------------------------------------
 

@@ -1,12 +1,16 @@
-"""Watches the room on each session's file system from threads of their own: a hung disk hangs only its watcher."""
+"""Watches free space and memory from threads of their own: a hung disk hangs only its watcher."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 
 from fontmilld.core.pacing import Room, has_room, is_short
+from fontmilld.core.pressure import Advice, MemoryGauge
+from fontmilld.memory import Memory
 
 POLL_SECONDS = 1.0
 
@@ -51,3 +55,32 @@ class SpaceWatch:
                 self._post(lambda: self._short(True))
             elif has_room(room):
                 self._post(lambda: self._short(False))
+
+
+class MemoryWatch:
+    """Calls `advise(advice, share in use)` through `post`, as MemoryGauge has it, for all of the daemon."""
+
+    def __init__(self, post: Callable[[Callable[[], None]], None], advise: Callable[[Advice, float], None],
+                 look: Callable[[], float] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._post = post
+        self._advise = advise
+        self._look = look or Memory().share
+        self._clock = clock
+        self._gauge = MemoryGauge()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._main, name="memory", daemon=True)
+        self.share = 0.0
+
+    def start(self) -> None:
+        """Begin to look, once a POLL_SECONDS."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stop.set()
+
+    def _main(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            self.share = self._look()
+            for advice in self._gauge.look(self.share, self._clock()):
+                self._post(partial(self._advise, advice, self.share))

@@ -234,6 +234,35 @@ def test_workers_that_keep_dying_pause_the_sessions_and_resume_lifts_it():
     assert session.status()["status"] == "completed"
 
 
+def test_short_memory_pauses_every_session_and_those_that_come_and_goes_by_itself():
+    house = House()
+    ended = house.start("ended", samples=2)
+    one = house.start("one", settle=False, samples=500)
+    house.manager.memory_is_short("91% in use")
+    two = house.start("two", samples=500)
+    house.run(5)
+    assert [s.status()["pause_reasons"] for s in (one, two, ended)] == [["memory"], ["memory"], []]
+    assert one.quiescent and house.told("session-paused", one.id) == [{"reason": "memory", "detail": "91% in use"}]
+    drawn = len(house.drawn)
+    house.run(5)
+    assert len(house.drawn) == drawn
+    house.manager.pause_session(one.id)
+    house.manager.memory_is_back()
+    house.run(5)
+    assert (one.status()["pause_reasons"], two.status()["status"]) == (["user"], "completed")
+
+
+def test_short_memory_is_no_reason_to_stay_paused_after_a_restart():
+    house = House()
+    session = house.start(settle=False, samples=500)
+    house.manager.memory_is_short("91% in use")
+    house.run(5)
+    back = house.restarted()
+    back.restore(session)
+    back.run(5)
+    assert back.manager.find(session.id).status()["status"] == "completed"
+
+
 def test_cancelling_while_somebody_waits_for_the_summary_answers_him():
     house = House()
     session = house.start(settle=False, samples=1000)

@@ -1,4 +1,4 @@
-"""The watch on free space tells of both edges, says nothing in between, and outlives trouble."""
+"""The watches tell of both edges, say nothing in between, and outlive trouble."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from fontmilld import monitor
 from fontmilld.core.pacing import Room
+from fontmilld.core.pressure import Advice
 
 FULL, MIDDLE, ROOMY = (Room(1 << 40, free, 0, 0) for free in (1 << 20, 300 << 20, 1 << 39))
 
@@ -54,3 +55,23 @@ def test_the_real_file_system_is_measured(tmp_path):
     assert 0 < room.free_bytes <= room.total_bytes
     with pytest.raises(OSError, match="No such file"):
         monitor.measure(str(tmp_path / "none"))
+
+
+def test_the_advice_about_memory_reaches_the_loop_with_the_share(monkeypatch):
+    monkeypatch.setattr(monitor, "POLL_SECONDS", 0.001)
+    told: queue.SimpleQueue[tuple[Advice, float]] = queue.SimpleQueue()
+    shares, done = [0.5, 0.75, 0.85, 0.5], threading.Event()
+
+    def look() -> float:
+        if len(shares) == 1:
+            done.set()
+            return shares[0]
+        return shares.pop(0)
+
+    watch = monitor.MemoryWatch(lambda callback: callback(), lambda advice, share: told.put((advice, share)), look)
+    watch.start()
+    assert done.wait(10)
+    watch.stop()
+    got = [told.get(timeout=10) for _ in range(3)]
+    assert got == [(Advice.WARN, 0.75), (Advice.STOP, 0.85), (Advice.GO, 0.5)]
+    assert watch.share == 0.5

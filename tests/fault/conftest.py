@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,9 +29,9 @@ def cleanup() -> Iterator[contextlib.ExitStack]:
 @pytest.fixture
 def launch(cleanup: contextlib.ExitStack, tmp_path: Path) -> Callable[..., RigDaemon]:
     """launch(root, ...) starts a daemon that does not outlive the test. Mount first, launch then."""
-    def start(root: Path, *more: str, workers: int = 2, boot: Path | None = None) -> RigDaemon:
+    def start(root: Path, *more: str, workers: int = 2, **how: Any) -> RigDaemon:
         root.mkdir(exist_ok=True, parents=True)
-        daemon = RigDaemon(tmp_path / "daemon", root, workers, *more, boot=boot)
+        daemon = RigDaemon(tmp_path / "daemon", root, workers, *more, **how)
         cleanup.callback(daemon.end)
         return daemon
 

@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,20 +62,22 @@ def sh(*words: str, check: bool = True) -> str:
 
 
 class RigDaemon(Daemon):
-    """A daemon whose every descendant can be found, and which may believe in a boot of its own."""
+    """A daemon whose every descendant can be found; it may believe in a boot of its own, or run `within` something."""
 
-    def __init__(self, folder: Path, root: Path, workers: int = 2, *more: str, boot: Path | None = None) -> None:
+    def __init__(self, folder: Path, root: Path, workers: int = 2, *more: str, boot: Path | None = None,
+                 within: Callable[..., list[str]] = lambda *words: list(words)) -> None:
         self.mark = uuid.uuid4().hex
-        self.boot = boot
+        self.boot, self.within = boot, within
         folder.mkdir(exist_ok=True, parents=True)
         super().__init__(folder, root, workers, *more)
 
     def start(self) -> None:
         words, before = self.words, os.environ.get(MARKER)
+        self.words = self.within(*words)
         if self.boot is not None:
             self.boot.write_text(f"{uuid.uuid4()}\n")
             bind = f"mount --bind {self.boot} /proc/sys/kernel/random/boot_id && exec \"$@\""
-            self.words = ["unshare", "--mount", "sh", "-c", bind, "sh", *words]
+            self.words = ["unshare", "--mount", "sh", "-c", bind, "sh", *self.words]
         os.environ[MARKER] = self.mark
         try:
             super().start()

@@ -273,9 +273,11 @@ class Pool:
         with contextlib.suppress(OSError):
             log.warning("stack of worker %d:\n%s", slot.number, Path(slot.stack_file).read_text()[-8000:])
 
-    def recycle(self, slot: Slot, reason: str) -> None:
-        """Replace a worker, e.g. because it has grown too large."""
-        self._end(slot, reason)
+    def recycle(self, pid: int, reason: str) -> None:
+        """Replace a worker, e.g. because it has grown too large; harmless when it is gone."""
+        for slot in self.slots:
+            if slot.child is not None and slot.child.pid == pid and not slot.ended_by_us:
+                self._end(slot, reason)
 
     def stop(self) -> None:
         """Ask every worker to leave once its batches are done; no replacement is started."""

@@ -226,7 +226,7 @@ def test_a_worker_that_moves_again_is_left_alone_and_starts_the_ladder_anew():
         b.processes.beat(0, Doing.DRAWING, 1, 5)
         b.loop.advance(1)
     assert b.child().signals == [signal.SIGUSR1]
-    b.pool.recycle(b.pool.slots[0], "it has grown too large")
+    b.pool.recycle(b.child().pid, "it has grown too large")
     b.loop.settle()
     assert {culprit for _, culprit in b.work.lost} == {None}, "a hang that passed is not held against the sample"
 
@@ -250,7 +250,7 @@ def test_killing_a_worker_ourselves_charges_nobody_and_is_no_death(doing):
     b = Bench()
     for _ in range(10):
         b.processes.beat(0, doing, b.child().tasks[0].serial, 3)
-        b.pool.recycle(b.pool.slots[0], "it has grown too large")
+        b.pool.recycle(b.child().pid, "it has grown too large")
         while not any(child.alive for child in b.processes.born):
             b.loop.advance(1)
     assert {culprit for _, culprit in b.work.lost} == {None}
@@ -377,7 +377,7 @@ def test_whatever_happens_no_batch_is_lost_or_done_twice(events):
         elif event == "nonsense":
             alive.says(Stop())
         elif event == "recycle":
-            b.pool.recycle(b.pool.slots[slot], "test")
+            b.pool.recycle(alive.pid, "test")
         else:
             b.loop.advance(SOFT + 8)
         b.loop.settle()
