@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from fontmilld.inspection import Inspection
 from fontmilld.intake import Intake, Probing, StartRequest
 from fontmilld.opening import Mend, OpenTree
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, RenderTask, Reply, Task
-from fontmilld.session import ManagedSession, Writer
+from fontmilld.session import ManagedSession, NoWriter, Writer
 from fontmilld.store import writer as reports
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.state import EndedSession, KnownSession
@@ -26,6 +26,8 @@ from fontmilld.store.state import EndedSession, KnownSession
 log = logging.getLogger(__name__)
 MAX_SESSIONS = 64
 MAX_WAITING = 4096
+OUT_OF_REACH = frozenset({"storage-failed", "path-unwritable", "disk-full", "project-owned"})
+"""Why a tree that is sound may not be opened now: not mounted yet, hung, full, or another daemon is at work in it."""
 Done = Callable[[Any], None]
 Opening = Callable[[], tuple[SessionStore, OpenTree]]
 
@@ -138,7 +140,7 @@ class PersistentExportManager:
         self._open(wanted, self._ports.create(wanted, request.key, request.force, request.text), finish)
 
     def _holder_of(self, path: str) -> ManagedSession | None:
-        return next((s for s in self._sessions.values() if s.path == path and not s.life.ended), None)
+        return next((s for s in self._sessions.values() if s.path == path and not s.life.ended and not s.stranded), None)
 
     def _take_up(self, holder: ManagedSession, wanted: ExportSession) -> Any:
         if holder.life.phase is Phase.PREPARING:
@@ -210,17 +212,32 @@ class PersistentExportManager:
         reasons = tuple(Reason(reason) for reason in known.reasons if reason in KEPT)
         placeholder = ExportSession(known.session_id, known.project_name, known.output_path, known.created_at, ExportConfig(), (), {})
 
+        self._take_up_again(ManagedSession(placeholder, self, NoWriter()), reasons)
+
+    def _take_up_again(self, session: ManagedSession, reasons: tuple[Reason, ...]) -> ManagedSession:
+        """Open the tree of a session that lies where it lay; one that cannot be reached now waits stranded."""
         def finish(result: Any) -> None:
             if isinstance(result, FontmillError):
-                log.warning("session %s is not taken up: %s", known.session_id, result)
-                managed.fail(result)
+                log.warning("session %s is not taken up: %s", session.id, result)
+                if result.slug in OUT_OF_REACH:
+                    self._strand(session, result)
+                else:
+                    managed.fail(result)
 
-        managed = self._open(placeholder, self._ports.reopen(known.path, None, None), finish, reasons)
-        self._sessions[known.session_id] = managed
+        managed = self._open(session.session, self._ports.reopen(session.path, None, None), finish, reasons)
+        self._sessions[session.id] = managed
+        return managed
+
+    def _strand(self, session: ManagedSession, error: FontmillError) -> None:
+        """No tree of the session can be written now: it waits, paused, and `resume` tries again."""
+        stranded = ManagedSession(session.session, self, NoWriter(), tracker=session.tracker)
+        stranded.strand(error)
+        self._sessions[session.id] = stranded
+        self.changed(stranded)
 
     def remember(self, ended: EndedSession) -> None:
         """Know a session that ended in an earlier life of the daemon: whoever was promised it may ask for it."""
-        managed = ManagedSession(ended.session, self, None)  # type: ignore[arg-type]  # nothing is written any more
+        managed = ManagedSession(ended.session, self, NoWriter())
         managed.remember(ended)
         self._sessions[managed.id] = managed
 
@@ -251,8 +268,10 @@ class PersistentExportManager:
         inspection.begin()
 
     def resume_session(self, name: str) -> dict[str, Any]:
-        """resumeSession: lift what a user may lift."""
+        """resumeSession: lift what a user may lift; the tree of a stranded session is opened again."""
         session = self.find(name)
+        if session.stranded:
+            return self._take_up_again(session, tuple(session.life.reasons - LIFTED_BY_RESUME)).status()
         session.lift(*LIFTED_BY_RESUME)
         return session.status()
 
@@ -425,25 +444,30 @@ class PersistentExportManager:
             waiting.done(session)
 
     def move(self, session: ManagedSession) -> bool:
-        """Go on in the next fallback path that no part of the session lies in; False when there is none."""
+        """Go on in the next fallback path that can be opened and holds no part yet; False when there is none to try."""
         used = {session.path, *(part.path for part in session.session.parts)}
         name = session.session.project_name
         fallbacks = [path for path in session.session.config.fallback_paths if f"{path.rstrip('/')}/{name}" not in used]
         if not fallbacks or self._stopping:
             return False
-        log.warning("session %s goes on in a fallback path", session.id)
         session.abandon()
-
-        def finish(result: Any) -> None:
-            if isinstance(result, FontmillError):
-                log.warning("session %s: the fallback path fails too: %s", session.id, result)
-                session.fail(result)
-            else:
-                self.publish("session-moved", session.id, result["status"])
-
-        moved = self._open(session.session, self._ports.move(session.session, fallbacks[0], session.left_behind(), session.text), finish)
-        self._sessions[session.id] = moved
+        self._go_on_in(fallbacks, session)
         return True
+
+    def _go_on_in(self, fallbacks: Sequence[str], session: ManagedSession) -> None:
+        def finish(result: Any) -> None:
+            if not isinstance(result, FontmillError):
+                self.publish("session-moved", session.id, result["status"])
+                return
+            log.warning("session %s: fallback path %d from the end fails too: %s", session.id, len(fallbacks), result)
+            if fallbacks[1:]:
+                self._go_on_in(fallbacks[1:], session)
+            else:
+                self._strand(session, result)
+
+        log.warning("session %s goes on in a fallback path", session.id)
+        opening = self._ports.move(session.session, fallbacks[0], session.left_behind(), session.text)
+        self._sessions[session.id] = self._open(session.session, opening, finish)
 
     # The end -----------------------------------------------------------------------------------------
 

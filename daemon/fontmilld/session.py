@@ -49,6 +49,26 @@ class Writer(Protocol):
     def stop(self, settle: bool = True, then: Callable[[], None] = ...) -> None: ...
 
 
+class NoWriter:
+    """Of a session without a tree to write in: one that has ended, or cannot be opened now."""
+
+    def append(self, record: BatchRecord) -> None:
+        """Nothing is drawn without a tree."""
+
+    def call(self, token: Any, action: Callable[[SessionStore], Any]) -> None:
+        """There is no store to call with."""
+
+    def reset(self) -> None:
+        """Nothing to reset."""
+
+    def retry_commit(self) -> None:
+        """Nothing to commit."""
+
+    def stop(self, settle: bool = True, then: Callable[[], None] = lambda: None) -> None:
+        """Nothing is open: `then` at once."""
+        then()
+
+
 class Surroundings(Protocol):
     """What a session needs of the daemon."""
 
@@ -170,6 +190,18 @@ class ManagedSession:
             self._fonts[info.font_id] = info
             if info.font_id in missing:
                 self.tracker.register_font(info.font_id, info.total_samples)
+
+    def strand(self, error: FontmillError) -> None:
+        """No tree of the session can be written now. What is made lies safe where it is."""
+        self.reason = error.slug
+        self.life = self.life.pause(Reason.FAULT)
+        self.last_updated = self.around.utc()
+        self._tell("session-paused", {"reason": str(Reason.FAULT), "detail": error.message})
+
+    @property
+    def stranded(self) -> bool:
+        """Whether it waits for its tree to be in reach again."""
+        return isinstance(self.writer, NoWriter) and not self.life.ended
 
     def _register(self, info: FontInfo, state: FontState) -> None:
         self._on_record[info.font_id] = state.done
@@ -584,6 +616,8 @@ class ManagedSession:
         self._call(("font", font_id), lambda store: store.finish_font(font_id, dict(info.record), display))
 
     def _call(self, token: tuple[str, str], action: Callable[[SessionStore], Any]) -> None:
+        if isinstance(self.writer, NoWriter):
+            return  # nobody would answer
         self._calls += 1
         self.writer.call(token, action)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fontmill.errors import FontmillError
@@ -23,6 +24,7 @@ from fontmilld.store.exporter import create_project_structure
 from fontmilld.store.files import LocalTree
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.logs import SessionLogs
+from fontmilld.store.parts import without_elsewhere
 from fontmilld.store.records import BatchRecord
 from fontmilld.store.recovery import recover
 from fontmilld.store.sessions import has_session, load_session
@@ -141,6 +143,7 @@ class House:
         self.poison: set[tuple[str, int]] = set()
         self.unfit: set[tuple[str, int]] = set()
         self.bad_fonts: set[str] = set()
+        self.out_of_reach: set[str] = set()
         self.events: list[tuple[str, str | None, dict[str, Any]]] = []
         self.notes: dict[str, tuple[str, tuple[str, ...]]] = {}
         self.ends: dict[str, tuple[str, tuple[FontProgress, ...]]] = {}
@@ -242,10 +245,19 @@ class House:
         return lambda: self._open(f"{wanted.output_path}/{wanted.project_name}", wanted, key)
 
     def reopen(self, path: str, mend: Any = None, sources: Any = None) -> Opening:
+        if os.path.dirname(path) in self.out_of_reach:
+            return self._refused
         return lambda: self._open(path, None, None)
 
     def move(self, session: ExportSession, output: str, left: Part, text: str) -> Opening:
-        raise NotImplementedError
+        if output in self.out_of_reach:
+            return self._refused
+        moved = replace(session, output_path=output, parts=(*session.parts, left))
+        return lambda: self._open(f"{output}/{session.project_name}", moved, None)
+
+    @staticmethod
+    def _refused() -> tuple[SessionStore, OpenTree]:
+        raise FontmillError("path-unwritable")
 
     def _open(self, path: str, wanted: ExportSession | None, key: str | None) -> tuple[SessionStore, OpenTree]:
         tree = LocalTree(path, create=wanted is not None, kernel=self.disk)
@@ -253,7 +265,7 @@ class House:
         if wanted is not None and not resumed:
             create_project_structure(tree, wanted)
         session = load_session(tree, path)
-        recovery = recover(tree, session, boot_id="boot")
+        recovery = without_elsewhere(recover(tree, session, boot_id="boot"), session)
         if key:
             self.keys[key] = session.session_id
         self.locks.append(FreeLock())
@@ -272,17 +284,17 @@ class House:
     # What a test does --------------------------------------------------------------------------------
 
     def request(self, project: str = "p", samples: int = 40, fonts: tuple[str, ...] = ("/f/a.ttf", "/f/b.ttf"),
-                key: str | None = None, durability: str = "batch") -> StartRequest:
+                key: str | None = None, durability: str = "batch", fallbacks: tuple[str, ...] = ()) -> StartRequest:
         """A `start` like any other."""
-        config = ExportConfig(num_samples=samples, durability=durability)
+        config = ExportConfig(num_samples=samples, durability=durability, fallback_paths=fallbacks)
         return StartRequest("/out", project, fonts, config, key, False)
 
     def start(self, project: str = "p", samples: int = 40, fonts: tuple[str, ...] = ("/f/a.ttf", "/f/b.ttf"),
-              settle: bool = True, durability: str = "batch") -> ManagedSession:
+              settle: bool = True, durability: str = "batch", fallbacks: tuple[str, ...] = ()) -> ManagedSession:
         """Start a session and let it be opened; `settle` False only as far as its first batches are out."""
         answers: list[Any] = []
         self.busy, busy = self.busy or not settle, self.busy
-        self.manager.create_session(self.request(project, samples, fonts, durability=durability), answers.append)
+        self.manager.create_session(self.request(project, samples, fonts, durability=durability, fallbacks=fallbacks), answers.append)
         self.loop.settle()
         self.busy = busy
         assert isinstance(answers[0], dict), answers
