@@ -133,7 +133,7 @@ def flag_near_duplicates(fonts: tuple[FontInfo, ...]) -> tuple[FontInfo, ...]:
     near = sketch.near_duplicates([font.record.get("sketch", {}) if font.accepted else {} for font in fonts])
     return tuple(
         replace(font, record={**font.record, "near_duplicates": [
-            {"font_id": fonts[at].font_id, "similarity": share} for at, share in found]})
+            {"font_id": fonts[twin.at].font_id, "similarity": twin.similarity, "scripts": list(twin.scripts)} for twin in found]})
         if font.accepted else font
         for font, found in zip(fonts, near, strict=True)
     )

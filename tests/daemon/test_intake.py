@@ -62,8 +62,8 @@ def test_every_font_has_an_id_of_its_own_that_is_safe_as_a_folder(files):
 
 
 def test_near_duplicates_are_flagged_in_the_records_of_both():
-    looks = {f"{cp:x}": f"{cp:08x}" for cp in range(0x41, 0x55)}
-    others = {key: "other" + value for key, value in looks.items()}
+    looks = {f"{cp:x}": f"1000800b4{cp:016x}" for cp in range(0x41, 0x55)}
+    others = {key: f"2000c00b4{value[9:]}" for key, value in looks.items()}
     records = [{"sketch": looks}, {"sketch": others}, {"sketch": dict(list(looks.items())[:12])}, {}]
     probed = [(f"/f/{n}.ttf", ProbeDone(n, f"{n:064x}", (face(record=record),))) for n, record in enumerate(records)]
     fonts = flag_near_duplicates(tuple(name_fonts(probed, 10)))

@@ -49,13 +49,14 @@ def test_three_real_fonts_make_240_pictures_and_every_count_agrees(daemon: Daemo
 def test_workers_pause_and_sigkill_change_no_byte_and_another_seed_does(tmp_path: Path, fonts: list[str]) -> None:
     root = tmp_path / "out"
     root.mkdir()
+    rich = {"style_variations": True, "enable_special_effects": True, "color": "rgb"}
     one = Daemon(tmp_path, root, 1)
-    assert finished(one, begin(one, fonts, "undisturbed", 150, seed=7))["status"] == "completed"
-    assert finished(one, begin(one, fonts, "other", 20, seed=8))["status"] == "completed"
+    assert finished(one, begin(one, fonts, "undisturbed", 150, seed=7, **rich))["status"] == "completed"
+    assert finished(one, begin(one, fonts, "other", 20, seed=8, **rich))["status"] == "completed"
     assert one.stop() == 0
     (tmp_path / "two").mkdir()
     two = Daemon(tmp_path / "two", root, 2)
-    session = begin(two, fonts, "disturbed", 150, seed=7)
+    session = begin(two, fonts, "disturbed", 150, seed=7, **rich)
     until(lambda: two.client.status(session)["exported_samples"] > 20, "some samples are on record")
     two.client.pause(session)
     paused = two.client.wait(session)

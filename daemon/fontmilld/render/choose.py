@@ -162,7 +162,7 @@ class Chooser:
             at = stream.uniform(low, high)
             if tag == "opsz":
                 chosen.append((tag, min(max(size, low), high)))
-            elif tag == "wght" or (tag in {"wdth", "slnt", "ital", "GRAD"} and stream.chance(0.3)):
+            elif tag == "wght" or (not axis["hidden"] and stream.chance(0.3)):
                 chosen.append((tag, at))
         return tuple(chosen)
 

@@ -39,7 +39,7 @@ class FaceReport:
     `usable` holds the drawable text characters as ranges of `charset.to_ranges`; `scripts` counts them
     by ISO 15924 code. `strikes` are the sizes, in px per em, of a face that is drawn from bitmaps.
     `drawable_by` says how drawability was established. `sketch` is for finding near-duplicates
-    (`sketch.similarity`).
+    (`sketch.near_duplicates`).
     """
 
     sha256: str

@@ -136,6 +136,16 @@ def test_styles_and_effects_change_what_they_name(faces):
     assert plain["style"]["color"] == [0]
 
 
+def test_every_axis_that_a_font_shows_is_varied_within_its_range(faces):
+    for name in ("cairo", "thai"):
+        axes = faces[name].axes
+        styles = [r.label["recipe"]["style"]["axes"] for r in renderer(faces[name], **RICH).render_range(1, 60)]
+        for tag, axis in axes.items():
+            values = [style[tag] for style in styles if tag in style]
+            assert len(set(values)) > 8, (name, tag)
+            assert axis["minimum"] <= min(values) <= max(values) <= axis["maximum"]
+
+
 def test_static_faces_are_emboldened_instead_of_varied(faces):
     styles = [r.label["recipe"]["style"] for r in renderer(faces["amiri"], **RICH).render_range(1, 40)]
     assert any(s["bold"] for s in styles)
