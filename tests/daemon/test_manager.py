@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from fontmill.errors import FontmillError
@@ -184,6 +186,18 @@ def test_a_session_that_its_user_paused_stays_paused_over_a_restart():
     back.manager.resume_session(again.id)
     back.run(5)
     assert again.status()["status"] == "completed"
+
+
+def test_a_fault_is_found_out_anew_by_the_next_life():
+    house = House()
+    session = house.start(settle=False, samples=500)
+    house.fault(errno.EACCES)
+    house.run(5)
+    assert session.status()["pause_reasons"] == ["fault"]
+    back = house.restarted()
+    back.restore(session)
+    back.run(5)
+    assert back.manager.find(session.id).status()["status"] == "completed", "after a power cut the storage is well again"
 
 
 def test_a_session_that_had_ended_is_restored_as_ended_whatever_the_index_says():

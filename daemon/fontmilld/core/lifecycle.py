@@ -22,8 +22,8 @@ class Reason(enum.StrEnum):
 
 
 LIFTED_BY_RESUME = frozenset({Reason.USER, Reason.CRASHLOOP, Reason.FAULT})
-KEPT = frozenset({Reason.USER, Reason.CRASHLOOP, Reason.FAULT})
-"""What outlives the daemon; the others are found out anew."""
+KEPT = frozenset({Reason.USER, Reason.CRASHLOOP})
+"""What outlives the daemon; the others are found out anew. A power cut looks like a fault a moment before it is one."""
 
 
 class Phase(enum.StrEnum):
