@@ -251,7 +251,7 @@ class ManagedSession:
         batch = given.batch
         self._strikes.clear_font(batch.font_id)
         self.tracker.record_work(len(batch), answer.written, answer.stages, answer.retries)
-        spent = answer.stages.get("render", 0.0) + answer.stages.get("write", 0.0)
+        spent = sum(seconds for stage, seconds in answer.stages.items() if stage != "wait")
         for name in (batch.font_id, ""):
             self._cost[name] = self._cost.get(name, pacing.Smoothed()).fed(spent / len(batch), 0.3)
         if given.epoch == self.epoch:

@@ -212,7 +212,7 @@ class FontProgressTracker:
         return self.overall(now).estimated_time_remaining
 
     def record_work(self, samples: int, written: int, stages: dict[str, float], retries: int = 0) -> None:
-        """A batch came back: bytes written and seconds per stage (`render`, `write`, `idle`, ...)."""
+        """A batch came back: bytes written and seconds per stage (`write`, `wait`, and those of the processor)."""
         self._sums.update(batches=1, samples=samples, bytes=written, retries=retries)
         for stage, seconds in stages.items():
             self._stages[stage] = self._stages.get(stage, 0.0) + seconds
@@ -221,19 +221,22 @@ class FontProgressTracker:
         """A worker died with a batch of this session."""
         self._sums["deaths"] += 1
 
+    def _busy(self) -> float:
+        return sum(seconds for stage, seconds in self._stages.items() if stage != "wait")
+
     def stats(self) -> ProcessingStats:
         """getProcessingStats."""
         s = self._sums
         return ProcessingStats(
             batches=s["batches"], samples=s["samples"], bytes_written=s["bytes"],
-            render_seconds=round(self._stages.get("render", 0.0), 6), write_seconds=round(self._stages.get("write", 0.0), 6),
+            render_seconds=round(self._busy() - self._stages.get("write", 0.0), 6),
+            write_seconds=round(self._stages.get("write", 0.0), 6),
             retries=s["retries"], worker_deaths=s["deaths"],
         )
 
     def metrics(self, now: float) -> PerformanceMetrics:
         """getPerformanceMetrics; `stages` are shares of worker seconds, summing to 1 when anything was seen."""
-        spent = sum(self._stages.values())
-        busy = spent - self._stages.get("idle", 0.0)
+        spent, busy = sum(self._stages.values()), self._busy()
         rate = self._meter.rate(now)
         per_sample = self._sums["bytes"] / self._sums["samples"] if self._sums["samples"] else 0.0
         return PerformanceMetrics(
@@ -261,7 +264,7 @@ def _bottleneck(stages: dict[str, float]) -> str:
     """The widest of: drawing (`cpu`), writing (`disk`), waiting for work (`dispatch`)."""
     if not stages:
         return ""
-    named = {"write": "disk", "idle": "dispatch"}
+    named = {"write": "disk", "wait": "dispatch"}
     shares: dict[str, float] = {}
     for stage, seconds in stages.items():
         name = named.get(stage, "cpu")

@@ -33,6 +33,7 @@ from fontmilld.pool.vitals import Doing, Vitals
 from fontmilld.render.faces import Face, FontProblem
 from fontmilld.render.pair import PairRenderer, RenderedPair, SampleFailure
 from fontmilld.render.settings import RenderSettings
+from fontmilld.render.stages import StageClock
 from fontmilld.store import journal
 from fontmilld.store.files import LocalTree
 from fontmilld.store.text import required_text
@@ -50,18 +51,15 @@ def worker_main(end: ChildEnd, array: MutableSequence[int], slot: int) -> None:
     worker = Worker(vitals)
     vitals.beat(Doing.IDLE)
     end.send(Ready(os.getpid()))
-    idle_since = time.perf_counter()
     while not isinstance(message := end.receive(), Stop | None):
         if isinstance(message, FontContext):
             worker.learn(message)
             continue
         if isinstance(message, RenderTask):
-            waited = time.perf_counter() - idle_since
-            end.send(worker.render(message, waited))
+            end.send(worker.render(message))
         elif isinstance(message, CheckTask):
             end.send(worker.check(message))
         vitals.beat(Doing.IDLE)
-        idle_since = time.perf_counter()
 
 
 @dataclass(slots=True)
@@ -105,7 +103,6 @@ class BatchTally:
     lines: list[bytes] = field(default_factory=list)
     failures: list[tuple[int, str, str]] = field(default_factory=list)
     written: int = 0
-    writing: float = 0.0
     retries: int = 0
 
 
@@ -122,6 +119,7 @@ class Worker:
         self._vitals = vitals
         self._opener = opener
         self._sleep = sleep
+        self._clock = StageClock()
         self._contexts: dict[tuple[str, str], FontContext] = {}
         self._fonts: OrderedDict[tuple[str, str, str], OpenFont] = OrderedDict()
 
@@ -129,9 +127,9 @@ class Worker:
         """Remember the latest context of a font; the supervisor sends it before the font's batches."""
         self._contexts = {(context.session_id, context.font_id): context}
 
-    def render(self, task: RenderTask, waited: float = 0.0) -> BatchDone | BatchFailed:
+    def render(self, task: RenderTask) -> BatchDone | BatchFailed:
         """Draw and write one batch. A failure of one sample is recorded; of font or storage, it ends the batch."""
-        began = time.perf_counter()
+        self._clock.waited()
         try:
             self._vitals.beat(Doing.OPENING, task.serial)
             font = self._open(self._contexts[task.session_id, task.font_id])
@@ -140,10 +138,8 @@ class Worker:
             return BatchFailed(task.serial, error.slug, error.message, error.details)
         except FontProblem as problem:
             return BatchFailed(task.serial, problem.slug, problem.reason)
-        spent = time.perf_counter() - began
-        stages = {"render": spent - tally.writing, "write": tally.writing, "idle": waited}
         return BatchDone(task.serial, b"".join(tally.lines), len(tally.lines), tuple(tally.failures),
-                         tally.written, stages, tally.retries)
+                         tally.written, self._clock.take(), tally.retries)
 
     def check(self, task: CheckTask) -> CheckDone | BatchFailed:
         """Hold a part of a font's labels against the tree; `deep` draws every pair of it again."""
@@ -200,26 +196,26 @@ class Worker:
         settings = RenderSettings.from_config({**context.settings, "text_content": text})
         face = Face(data, context.face_index, context.record)
         folder = tree.dir(layout.images_dir(context.font_id))
-        return OpenFont(PairRenderer(settings, face, context.sha256), folder, context.font_id,
+        return OpenFont(PairRenderer(settings, face, context.sha256, self._clock), folder, context.font_id,
                         layout.index_width(context.num_samples), session.config.image_kinds)
 
     def _draw_all(self, font: OpenFont, task: RenderTask) -> BatchTally:
         tally = BatchTally()
         beat, serial = self._vitals.beat, task.serial
-        beat(Doing.DRAWING, serial, task.first)
-        for outcome in font.renderer.render_range(task.first, task.last):
+        outcomes = font.renderer.render_range(task.first, task.last, lambda index: beat(Doing.DRAWING, serial, index))
+        for outcome in outcomes:
             if isinstance(outcome, SampleFailure):
                 tally.failures.append((outcome.index, outcome.slug, outcome.reason))
             else:
                 beat(Doing.WRITING, serial, outcome.index)
                 self._keep(font, outcome, tally)
-            beat(Doing.DRAWING, serial, outcome.index + 1)
+                self._clock.lap("write")
         return tally
 
     def _keep(self, font: OpenFont, pair: RenderedPair, tally: BatchTally) -> None:
         """Write the images, then claim them with a line: a line is never ahead of its pictures (I1)."""
         drawn = font.drawn(pair)
-        began = time.perf_counter()
+        self._clock.lap("encode")
         try:
             for name, data in drawn.files.items():
                 self._write(font.folder, name, data, tally)
@@ -230,7 +226,6 @@ class Worker:
         else:
             tally.lines.append(drawn.line)
             tally.written += sum(map(len, drawn.files.values()))
-        tally.writing += time.perf_counter() - began
 
     def _write(self, folder: ImageFolder, name: str, data: bytes, tally: BatchTally) -> None:
         for attempt in range(WRITE_ATTEMPTS):

@@ -24,7 +24,9 @@ _SIZES: Final = (0.28, 0.75)
 _PLAIN_SIZE: Final = 0.5
 _PAD: Final = 0.05
 _LEADING: Final = 1.3
-_ROOMY: Final = 1.1
+_ROOMY: Final = 1.02
+# Where nothing but the text varies, glyphs sit on quarters of a pixel, so that few pictures of each are needed.
+_GRID: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ class Chooser:
         self._face = face
         self._preset = settings.degradations
         self._strikes = _fitting(face, settings)
+        self._fixed = None if settings.style_variations or self._preset.size_px else self._plain_style(None)
+        # Paper around the ink shows that nothing was cut; small pictures have a pixel to spare, no more.
+        self._paper = max(1.0, round(_PAD * min(settings.image_width, settings.image_height)))
         self._corpus = Corpus(face, settings)
 
     def choose(self, streams: SampleStreams, index: int, attempt: int) -> Chosen | None:
@@ -71,7 +76,7 @@ class Chooser:
         shrunk = wanted.size * _LEAST_SHRINK if brevity == 0 else MIN_SIZE
         while phrase is not None:
             text = TextSpec(phrase.text, phrase.script, phrase.language, phrase.direction, phrase.source)
-            styled = replace(wanted, align=self._align(streams, text)) if "\n" in text.text else wanted
+            styled = self._aligned(streams, text, wanted)
             block = compose(font, text, styled)
             if not block.has_ink or not block.is_complete:
                 return None
@@ -88,7 +93,7 @@ class Chooser:
         """Drop parts that there cannot be room for, which is cheaper to reckon than to shape."""
         if len(phrase.parts) < 2 or phrase.most_lines > 1 or phrase.script in UNTRACKED:
             return phrase
-        room = _ROOMY * self._settings.image_width * EM / style.size
+        room = _ROOMY * (self._settings.image_width - 2 * self._paper) * EM / style.size
         gap = font.reckon(phrase.joiner)
         for number, part in enumerate(phrase.parts):
             room -= font.reckon(part)
@@ -96,6 +101,12 @@ class Chooser:
                 return phrase.shortened(max(1, number)) or phrase
             room -= gap
         return phrase
+
+    def _aligned(self, streams: SampleStreams, text: TextSpec, style: StyleSpec) -> StyleSpec:
+        """Return the style with the line's alignment; letters that join keep their exact distances."""
+        if style.grid and text.script in UNTRACKED:
+            style = replace(style, grid=0)
+        return replace(style, align=self._align(streams, text)) if "\n" in text.text else style
 
     def _align(self, streams: SampleStreams, text: TextSpec) -> str:
         if text.direction == "rtl":
@@ -114,6 +125,7 @@ class Chooser:
             style,
             size=float(size),
             strike=size,
+            grid=0,
             slant=0.0,
             bold=0.0,
             tracking=0.0,
@@ -128,16 +140,23 @@ class Chooser:
         if not preset.rotation and not preset.tilt:
             return style
         rotation, tilt_x, tilt_y = (stream.normal(s) for s in (preset.rotation, preset.tilt, preset.tilt))
-        return replace(style, rotation=rotation, tilt_x=tilt_x, tilt_y=tilt_y)
+        return replace(style, rotation=rotation, tilt_x=tilt_x, tilt_y=tilt_y, grid=0)
+
+    def _plain_style(self, drawn: float | None) -> StyleSpec:
+        """Return black on white, at `drawn` px per em or as large as the picture has room for."""
+        height, lines = self._settings.image_height, 1 + (self._settings.text_lines - 1) * _LEADING
+        size = _PLAIN_SIZE * height / lines if drawn is None else drawn
+        color, background = palette.black_on_white(self._settings.channels)
+        return StyleSpec(round(size, 2), 0.0, 0.0, color, background, grid=_GRID)
 
     def _style(self, stream: Stream) -> StyleSpec:
+        if self._fixed is not None:
+            return self._fixed
         height, channels = self._settings.image_height, self._settings.channels
-        color, background = palette.black_on_white(channels)
         lines = 1 + (self._settings.text_lines - 1) * _LEADING
         drawn = self._preset.size_px
         if not self._settings.style_variations:
-            size = stream.uniform(*drawn) if drawn else _PLAIN_SIZE * height / lines
-            return StyleSpec(round(size, 2), 0.0, 0.0, color, background)
+            return self._plain_style(stream.uniform(*drawn) if drawn else None)
         color, background = palette.sample(stream, channels)
         size = round(stream.uniform(*drawn) if drawn else stream.uniform(*_SIZES) * height / lines, 2)
         axes = self._axes(stream, size)
@@ -182,32 +201,29 @@ class Chooser:
                 size = wanted.size
             if size < min(least - 0.005, wanted.size - 0.01):
                 break
-            style = replace(wanted, size=size)
-            specs = self._effects(streams, style)
+            specs = self._effects(streams, wanted, size)
             needed = effects.reach(specs)
             if needed <= reach:
-                return _Fit(text, block, self._placed(streams, corners, style, reach), specs)
+                return _Fit(text, block, self._placed(streams, corners, wanted, size, reach), specs)
             reach = needed
         return max(0.0, min(0.95, self._largest(corners, reach) / wanted.size))
 
-    def _effects(self, streams: SampleStreams, style: StyleSpec) -> tuple[Spec, ...]:
+    def _effects(self, streams: SampleStreams, wanted: StyleSpec, size: float) -> tuple[Spec, ...]:
         if not self._settings.enable_special_effects:
             return ()
-        return effects.sample(streams.of(Concern.EFFECT), style, self._settings.effects)
-
-    def _pad(self, reach: float) -> float:
-        # Paper around the ink shows that nothing was cut; small pictures have a pixel to spare, no more.
-        return max(1.0, round(_PAD * min(self._settings.image_width, self._settings.image_height))) + reach
+        return effects.sample(streams.of(Concern.EFFECT), wanted.at(size, 0.0, 0.0), self._settings.effects)
 
     def _largest(self, corners: Corners, reach: float) -> float:
         left, top, right, bottom = corners
-        width = self._settings.image_width - 2 * self._pad(reach)
-        height = self._settings.image_height - 2 * self._pad(reach)
+        width = self._settings.image_width - 2 * (self._paper + reach)
+        height = self._settings.image_height - 2 * (self._paper + reach)
         return min(width / (right - left), height / (bottom - top))
 
-    def _placed(self, streams: SampleStreams, corners: Corners, style: StyleSpec, reach: float) -> StyleSpec:
-        left, top, right, bottom = (edge * style.size for edge in corners)
-        pad = self._pad(reach)
+    def _placed(
+        self, streams: SampleStreams, corners: Corners, wanted: StyleSpec, size: float, reach: float
+    ) -> StyleSpec:
+        left, top, right, bottom = (edge * size for edge in corners)
+        pad = self._paper + reach
         free_x = self._settings.image_width - 2 * pad - (right - left)
         free_y = self._settings.image_height - 2 * pad - (bottom - top)
         part_x = part_y = 0.5
@@ -216,8 +232,8 @@ class Chooser:
             part_x, part_y = stream.unit(), stream.unit()
         x = pad - left + max(0.0, free_x) * part_x
         y = pad - top + max(0.0, free_y) * part_y
-        digits = 0 if style.strike else 3
-        return replace(style, x=round(x, digits), y=round(y, digits))
+        digits = 0 if wanted.strike else 3
+        return wanted.at(size, round(x, digits), round(y, digits))
 
     def _recipe(self, streams: SampleStreams, index: int, fit: _Fit) -> Recipe:
         blur, noise = streams.of(Concern.PSF), streams.of(Concern.NOISE)

@@ -50,13 +50,19 @@ class Phrase:
     def text(self) -> str:
         """Return the text, NFC, in logical order, lines parted by newlines, parts spread evenly."""
         count = min(self.most_lines, len(self.parts))
+        if count == 1:
+            return unicodedata.normalize("NFC", self.joiner.join(self.parts))
         ends = [len(self.parts) * n // count for n in range(count + 1)]
         lines = (self.joiner.join(self.parts[a:b]) for a, b in itertools.pairwise(ends))
         return unicodedata.normalize("NFC", "\n".join(lines))
 
     def shortened(self, parts: int) -> Phrase | None:
         """Return the first `parts` parts of the phrase, or None if that is nothing or nothing less."""
-        return replace(self, parts=self.parts[:parts]) if 0 < parts < len(self.parts) else None
+        if not 0 < parts < len(self.parts):
+            return None
+        return Phrase(
+            self.parts[:parts], self.joiner, self.script, self.language, self.direction, self.source, self.most_lines
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from fontmilld.render import extensions, light, noise, psf
+from fontmilld.render import extensions, light, metrics, noise, psf
 from fontmilld.render.light import Codes, Picture
 from fontmilld.render.psf import Psf
 from fontmilld.render.recipe import Degradation, Spec
@@ -103,15 +103,8 @@ def _noisy_before(plan: Plan, last_wide: int) -> bool:
 
 
 def _snr(picture: Picture, clean: Codes) -> float | None:
-    """Compare both as integers in 1/256 codes, whose sums are exact in any order.
-
-    Not with NumPy's products: those go to a BLAS that starts threads of its own, in every worker.
-    """
     signal = np.rint(clean * _GRID).astype(np.int32)
-    power = cv2.norm(signal, picture.astype(np.int32) << 8, cv2.NORM_L2SQR)
-    mean = int(signal.sum(dtype=np.int64)) / signal.size
-    variance = cv2.norm(signal, cv2.NORM_L2SQR) / signal.size - mean * mean
-    return round(10 * math.log10(variance * signal.size / power), 3) if power > 0 and variance > 1e-6 else None
+    return metrics.snr(signal, picture.astype(np.int32) << 8, signal.size)
 
 
 class _Frame:

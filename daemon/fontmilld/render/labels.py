@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 from typing import Any, Final
 
 import cv2
 import numpy as np
 
-from fontmilld.render import noise, psf
+from fontmilld.render import metrics, noise, psf
 from fontmilld.render.degrade import Plan
 from fontmilld.render.draw import Picture
 from fontmilld.render.layout import Corners, Placed
@@ -69,14 +68,14 @@ def clusters(text: str, boxes: Sequence[tuple[int, Corners]]) -> list[list[Any]]
     Clusters without ink, as spaces, are left out.
     """
     starts = [start for start, _ in boxes]
-    found = []
-    for (start, box), end in zip(boxes, [*starts[1:], len(text)], strict=True):
-        # A space or a line's end before the next cluster belongs to none.
-        length = len(text[start:end].rstrip()) or 1
-        left, top = (math.floor(edge * 100) / 100 for edge in box[:2])
-        right, bottom = (math.ceil(edge * 100) / 100 for edge in box[2:])
-        found.append([start, length, left, top, right, bottom])
-    return found
+    edges = np.array([box for _, box in boxes], dtype=np.float64).reshape(-1, 4) * 100
+    np.floor(edges[:, :2], out=edges[:, :2])
+    np.ceil(edges[:, 2:], out=edges[:, 2:])
+    # Adding 0 makes -0.0, which JSON would show, 0.0.
+    rounded: list[list[float]] = (edges / 100 + 0.0).tolist()
+    # A space or a line's end before the next cluster belongs to none.
+    spans = [len(text[start:end].rstrip()) or 1 for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
+    return [[start, span, *box] for start, span, box in zip(starts, spans, rounded, strict=True)]
 
 
 def psnr(sharp: Picture, degraded: Picture) -> float | None:
@@ -87,8 +86,7 @@ def psnr(sharp: Picture, degraded: Picture) -> float | None:
     if sharp.shape != degraded.shape:
         size = (degraded.shape[1], degraded.shape[0])
         sharp = np.asarray(cv2.resize(sharp, size, interpolation=cv2.INTER_AREA)).astype(np.uint8)
-    squares = cv2.norm(sharp, degraded, cv2.NORM_L2SQR)
-    return round(10 * math.log10(255 * 255 * degraded.size / squares), 3) if squares else None
+    return metrics.psnr(sharp, degraded, degraded.size)
 
 
 def mask(rasterizer: Rasterizer, font: TypeFont, placed: Placed, recipe: Recipe, margin: int) -> Picture:

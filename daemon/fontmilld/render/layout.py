@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -96,33 +97,54 @@ def place(block: Block, style: StyleSpec, margin: int = 0) -> Placed:
 
     Boxes of clusters are in image coordinates: without the margin.
     """
-    scale, slant = style.size / EM, style.slant
-    turn = None if style.is_upright else _Turn(block.ink, style)
+    lay = _turned if not style.is_upright else _slanted if style.slant else _level
     glyphs: list[tuple[int, Matrix]] = []
     clusters: dict[int, Corners] = {}
     owners: list[int] = []
-    for gid, x, y, cluster, box in block.glyphs:
-        if turn is None:
-            matrix = (scale, 0.0, slant * scale, -scale, style.x + scale * (x + slant * y), style.y - scale * y)
-        else:
-            matrix = turn.matrix(x, y, box)
-        if box is None:
-            continue
-        corners = _corners(matrix, box)
+    for gid, (xx, yx, xy, yy, x, y), cluster, corners in lay(block, style):
         have = clusters.get(cluster)
         clusters[cluster] = corners if have is None else _union(have, corners)
-        if margin:
-            matrix = (*matrix[:4], matrix[4] + margin, matrix[5] + margin)
-        glyphs.append((gid, matrix))
+        glyphs.append((gid, (xx, yx, xy, yy, x + margin, y + margin)))
         owners.append(cluster)
     return Placed(tuple(glyphs), tuple(sorted(clusters.items())), tuple(owners))
+
+
+_Laid = Iterator[tuple[int, Matrix, int, Corners]]
+
+
+def _level(block: Block, style: StyleSpec) -> _Laid:
+    """Lay glyphs side by side as they are: the usual case, with as little arithmetic as it takes."""
+    scale, grid = style.size / EM, style.grid
+    for gid, x, y, cluster, box in block.glyphs:
+        if box is None:
+            continue
+        x0, y0 = style.x + scale * x, style.y - scale * y
+        if grid:
+            x0, y0 = math.floor(x0 * grid + 0.5) / grid, math.floor(y0 * grid + 0.5) / grid
+        left, bottom, right, top = box
+        corners = (x0 + scale * left, y0 - scale * top, x0 + scale * right, y0 - scale * bottom)
+        yield gid, (scale, 0.0, 0.0, -scale, x0, y0), cluster, corners
+
+
+def _slanted(block: Block, style: StyleSpec) -> _Laid:
+    scale, slant = style.size / EM, style.slant
+    for gid, x, y, cluster, box in block.glyphs:
+        if box is not None:
+            matrix = (scale, 0.0, slant * scale, -scale, style.x + scale * (x + slant * y), style.y - scale * y)
+            yield gid, matrix, cluster, _corners(matrix, box)
+
+
+def _turned(block: Block, style: StyleSpec) -> _Laid:
+    turn = _Turn(block.ink, style)
+    for gid, x, y, cluster, box in block.glyphs:
+        if box is not None:
+            matrix = turn.matrix(x, y, box)
+            yield gid, matrix, cluster, _corners(matrix, box)
 
 
 def _corners(matrix: Matrix, box: Box) -> Corners:
     xx, yx, xy, yy, x0, y0 = matrix
     left, bottom, right, top = box
-    if yx == 0.0 and xy == 0.0:
-        return (xx * left + x0, yy * top + y0, xx * right + x0, yy * bottom + y0)
     xs = [xx * x + xy * y + x0 for x in (left, right) for y in (bottom, top)]
     ys = [yx * x + yy * y + y0 for x in (left, right) for y in (bottom, top)]
     return (min(xs), min(ys), max(xs), max(ys))
@@ -161,10 +183,10 @@ class _Turn:
         self._eye = _EYE * math.hypot(right - left, top - bottom)
         self._axes = _rotation(style.rotation, style.tilt_x, style.tilt_y)
 
-    def matrix(self, x: int, y: int, box: Box | None) -> Matrix:
+    def matrix(self, x: int, y: int, box: Box) -> Matrix:
         """Return the map of a glyph whose origin is at (x, y), exact at the middle of its box."""
         slant, scale = self._style.slant, self._style.size / EM
-        at_x, at_y = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) if box else (0.0, 0.0)
+        at_x, at_y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         px = x + at_x + slant * (y + at_y) - self._middle_x
         py = y + at_y - self._middle_y
         (ax, ay), (bx, by), (cx, cy) = self._axes

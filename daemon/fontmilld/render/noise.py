@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +21,7 @@ _KEY: Final = 0x666F6E746D696C6C
 _GRID: Final = 4096.0
 
 Field = np.ndarray[Any, np.dtype[np.float32]]
+Fine = np.ndarray[Any, np.dtype[np.int16]]
 
 
 @functools.lru_cache(maxsize=1)
@@ -38,8 +39,31 @@ def field(seed: int, shape: tuple[int, ...]) -> Field:
     The same `seed` (0 <= seed < 2**63) and shape give the same field on any machine.
     """
     length = math.prod(shape[1:])
-    words = np.frombuffer(hashlib.shake_128(seed.to_bytes(8, "little")).digest(4 * shape[0]), dtype="<u4")
-    return _windows(length)[words % np.uint32(_POOL - length)].reshape(shape)
+    drawn: Field = _windows(length)[_starts((seed,), shape[0], length)].reshape(shape)
+    return drawn
+
+
+def fine_fields(steps: Sequence[Spec], shape: tuple[int, int], unit: int) -> Fine:
+    """Return fields below each other, (len(steps) * rows, columns), in 1/unit codes.
+
+    `steps` are "gaussian-noise", all of one sigma; sigma * unit must be below 6000.
+    """
+    rows, length = shape
+    windows = _fine_windows(float(steps[0]["sigma"]) * unit, length)
+    fields: Fine = windows[_starts([step["seed"] for step in steps], rows, length)]
+    return fields
+
+
+def _starts(seeds: Sequence[int], rows: int, length: int) -> Any:
+    """Return where in the pool each row begins, the rows of all fields one after the other."""
+    words = b"".join([hashlib.shake_128(seed.to_bytes(8, "little")).digest(4 * rows) for seed in seeds])
+    return np.frombuffer(words, dtype="<u4") % np.uint32(_POOL - length)
+
+
+@functools.lru_cache(maxsize=4)
+def _fine_windows(sigma: float, length: int) -> Fine:
+    pool = np.rint(_pool() * np.float64(sigma)).astype(np.int16)
+    return np.lib.stride_tricks.sliding_window_view(pool, length)
 
 
 @functools.lru_cache(maxsize=8)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final, ParamSpec, TypeVar
 
 import cv2
 import numpy as np
 
-from fontmilld.render import degrade, draw, encode, labels, layout
+from fontmilld.render import degrade, draw, encode, labels, layout, strip
 from fontmilld.render.choose import ATTEMPTS, Chooser
 from fontmilld.render.degrade import Plan
 from fontmilld.render.draw import Picture
@@ -17,10 +19,18 @@ from fontmilld.render.layout import Placed
 from fontmilld.render.recipe import Recipe
 from fontmilld.render.settings import RenderSettings
 from fontmilld.render.shaping import Rasterizer, TypeFont
+from fontmilld.render.stages import StageClock
 from fontmilld.render.stream import SampleStreams
 
 # The pool runs one process a core: threads inside would only take turns with their neighbours.
 cv2.setNumThreads(1)
+
+# So many pixels are degraded at once: enough to spread the cost of a call, few enough to stay in the cache.
+_STRIP_PIXELS: Final = 1 << 18
+_STRIP_PAIRS: Final = 16
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,44 +53,64 @@ class SampleFailure:
     retryable: bool
 
 
+Outcome = RenderedPair | SampleFailure
+
+
 @dataclass(frozen=True, slots=True)
-class _Drawn:
+class _Chosen:
+    """A recipe and the coverage of its text; `box` is that of the ink."""
+
     recipe: Recipe
     plan: Plan
     font: TypeFont
     placed: Placed
     coverage: Picture
+    box: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    index: int
+    chosen: _Chosen
+    scene: Picture
 
 
 class PairRenderer:
     """Renders the samples of one face under one set of settings; holds caches, so one per thread.
 
-    `sha256` is the hexadecimal digest of the font file's bytes. Raises FontProblem "font-no-text" if the
-    face has nothing that the text source could use.
+    `sha256` is the hexadecimal digest of the font file's bytes. `clock` is told what time is spent on.
+    Raises FontProblem "font-no-text" if the face has nothing that the text source could use.
     """
 
-    def __init__(self, settings: RenderSettings, face: Face, sha256: str) -> None:
+    def __init__(self, settings: RenderSettings, face: Face, sha256: str, clock: StageClock | None = None) -> None:
         self._settings = settings
         self._face = face
         self._sha256 = sha256
+        self._clock = clock or StageClock()
         self._chooser = Chooser(settings, face)
         self._rasterizer = Rasterizer()
-        self._last: tuple[int, _Drawn | None] = (0, None)
+        pixels = settings.image_width * settings.image_height * settings.channels
+        self._together = max(1, min(_STRIP_PAIRS, _STRIP_PIXELS // pixels))
+        # What the strip at hand was made from, for `extras`.
+        self._kept: dict[int, _Chosen | None] = {}
 
-    def render(self, index: int) -> RenderedPair | SampleFailure:
+    def render(self, index: int) -> Outcome:
         """Return pair `index` (1-based); the same bytes whatever was rendered before. Raises nothing."""
-        try:
-            return self._render(index)
-        except MemoryError:
-            return SampleFailure(index, "out-of-memory", "there was not enough memory for this picture", True)
-        except Exception as error:  # a bad glyph must cost one sample, not the batch
-            reason = f"{type(error).__name__}: {error}"[:200]
-            return SampleFailure(index, "render-failed", reason, False)
+        return next(self.render_range(index, index))
 
-    def render_range(self, first: int, last: int) -> Iterator[RenderedPair | SampleFailure]:
-        """Yield pairs `first` to `last`, both included, as `render` would return them."""
-        for index in range(first, last + 1):
-            yield self.render(index)
+    def render_range(self, first: int, last: int, before: Callable[[int], None] = lambda _: None) -> Iterator[Outcome]:
+        """Yield pairs `first` to `last`, both included, as `render` would return them.
+
+        `before` is called with the index of each sample before it is drawn, which is some samples before
+        it is yielded.
+        """
+        for start in range(first, last + 1, self._together):
+            drawn: list[_Drawn | SampleFailure] = []
+            self._kept = {}
+            for index in range(start, min(start + self._together, last + 1)):
+                before(index)
+                drawn.append(_guarded(index, self._draw, index))
+            yield from self._finish(drawn)
 
     def extras(self, index: int) -> dict[str, bytes]:
         """Return PNG files that say more about pair `index`; none if it cannot be made.
@@ -102,32 +132,59 @@ class PairRenderer:
         chosen = self._choose(index)
         return chosen.recipe if chosen else None
 
-    def _render(self, index: int) -> RenderedPair | SampleFailure:
+    def _draw(self, index: int) -> _Drawn | SampleFailure:
         chosen = self._choose(index)
         if chosen is None:
             size = f"{self._settings.image_width}x{self._settings.image_height}"
             return SampleFailure(
                 index, "text-unfit", f"no text of {ATTEMPTS} tried fits into {size} px legibly", False
             )
-        recipe, plan, margin = chosen.recipe, chosen.plan, chosen.plan.margin
-        scene = draw.scene(chosen.coverage, recipe)
-        sharp = scene[margin : margin + recipe.height, margin : margin + recipe.width]
-        degraded = degrade.degrade(scene, plan, margin)
-        files = (encode.png(sharp), encode.png(degraded.picture))
-        label = labels.describe(recipe, plan, files)
-        label["text_box"] = list(draw.ink_box(chosen.coverage, margin))
-        label["clusters"] = labels.clusters(recipe.text.text, chosen.placed.clusters)
-        label["psnr"] = labels.psnr(sharp, degraded.picture)
-        label["snr"] = degraded.snr
-        return RenderedPair(index, files[0], files[1], label)
+        scene = draw.scene(chosen.coverage, chosen.recipe)
+        self._clock.lap("draw")
+        return _Drawn(index, chosen, scene)
 
-    def _choose(self, index: int) -> _Drawn | None:
-        """Choose and draw the text; the last one is kept for `extras`."""
-        if self._last[0] != index:
-            self._last = (index, self._chosen(index))
-        return self._last[1]
+    def _finish(self, drawn: list[_Drawn | SampleFailure]) -> Iterator[Outcome]:
+        """Degrade and encode, as many pictures at once as are degraded alike."""
+        for common, group in itertools.groupby(drawn, key=_common):
+            members = [*group]
+            alike = [member for member in members if common is not None and isinstance(member, _Drawn)]
+            finished = _guarded(0, _degraded, alike) if alike else []
+            if len(members) == len(alike) and not isinstance(finished, SampleFailure):
+                self._clock.lap("blur")
+                for member, halves in zip(alike, finished, strict=True):
+                    yield _guarded(member.index, self._pair, member, halves)
+            else:
+                yield from map(self._finish_one, members)
 
-    def _chosen(self, index: int) -> _Drawn | None:
+    def _finish_one(self, drawn: _Drawn | SampleFailure) -> Outcome:
+        if isinstance(drawn, SampleFailure):
+            return drawn
+        finished = _guarded(drawn.index, _degraded, [drawn])
+        self._clock.lap("blur")
+        if isinstance(finished, SampleFailure):
+            return finished
+        return _guarded(drawn.index, self._pair, drawn, finished[0])
+
+    def _pair(self, drawn: _Drawn, halves: strip.Finished) -> RenderedPair:
+        chosen, channels = drawn.chosen, drawn.chosen.recipe.channels
+        files = (encode.from_lines(halves.clear, channels), encode.from_lines(halves.blurred, channels))
+        label = labels.describe(chosen.recipe, chosen.plan, files)
+        label["text_box"] = list(chosen.box)
+        label["clusters"] = labels.clusters(chosen.recipe.text.text, chosen.placed.clusters)
+        label["psnr"] = halves.psnr
+        label["snr"] = halves.snr
+        self._clock.lap("encode")
+        return RenderedPair(drawn.index, files[0], files[1], label)
+
+    def _choose(self, index: int) -> _Chosen | None:
+        """Choose and draw the text, once for each sample of the strip at hand."""
+        if index not in self._kept:
+            if len(self._kept) >= _STRIP_PAIRS:
+                self._kept = {}
+            self._kept[index] = self._chosen(index)
+        return self._kept[index]
+
+    def _chosen(self, index: int) -> _Chosen | None:
         """Choose and draw the text, again and again until what was drawn is whole."""
         streams = SampleStreams(self._settings.seed, self._sha256, self._face.face_index, index)
         for attempt in range(ATTEMPTS):
@@ -137,11 +194,39 @@ class PairRenderer:
             recipe = chosen.recipe
             plan = degrade.prepare(recipe.degradation)
             placed = layout.place(chosen.block, recipe.style, plan.margin)
+            self._clock.lap("shape")
             shape = (recipe.height + 2 * plan.margin, recipe.width + 2 * plan.margin)
-            coverage = self._rasterizer.coverage(chosen.font, placed.glyphs, shape)
-            if _is_whole(draw.ink_box(coverage, plan.margin), recipe):
-                return _Drawn(recipe, plan, chosen.font, placed, coverage)
+            coverage = self._rasterizer.coverage(chosen.font, placed.glyphs, shape, on_grid=recipe.style.grid > 0)
+            box = draw.ink_box(coverage, plan.margin)
+            self._clock.lap("draw")
+            if _is_whole(box, recipe):
+                return _Chosen(recipe, plan, chosen.font, placed, coverage, box)
         return None
+
+
+def _common(drawn: _Drawn | SampleFailure) -> strip.Key | None:
+    return strip.key(drawn.scene, drawn.chosen.plan) if isinstance(drawn, _Drawn) else None
+
+
+def _degraded(drawn: list[_Drawn]) -> list[strip.Finished]:
+    """Degrade pictures that have a strip's key in common, or a single one."""
+    if _common(drawn[0]) is not None:
+        return strip.degrade([member.scene for member in drawn], [member.chosen.plan for member in drawn])
+    scene, recipe, plan = drawn[0].scene, drawn[0].chosen.recipe, drawn[0].chosen.plan
+    sharp = scene[plan.margin : plan.margin + recipe.height, plan.margin : plan.margin + recipe.width]
+    found = degrade.degrade(scene, plan, plan.margin)
+    psnr = labels.psnr(sharp, found.picture)
+    return [strip.Finished(encode.lines(sharp), encode.lines(found.picture), psnr, found.snr)]
+
+
+def _guarded(index: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | SampleFailure:
+    """Call the function; a bad glyph must cost one sample, not the batch."""
+    try:
+        return function(*args, **kwargs)
+    except MemoryError:
+        return SampleFailure(index, "out-of-memory", "there was not enough memory for this picture", True)
+    except Exception as error:
+        return SampleFailure(index, "render-failed", f"{type(error).__name__}: {error}"[:200], False)
 
 
 def _is_whole(box: tuple[int, int, int, int], recipe: Recipe) -> bool:

@@ -6,7 +6,7 @@ the origin in its upper left corner and y downwards; colours are 8-bit sRGB, one
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 Color = tuple[int, ...]
@@ -50,7 +50,8 @@ class TextSpec:
 class StyleSpec:
     """`size` px per em (`strike` the same, if bitmaps for it are drawn; 0 for outlines); pen origin (`x`, `y`) on the baseline; `slant` is a tangent; `bold`,
     `tracking` and `leading` (from baseline to baseline) in em; `axes` are (tag, design value) pairs.
-    `rotation` (anticlockwise), `tilt_x` and `tilt_y` (about the horizontal and vertical axis) in degrees."""
+    `rotation` (anticlockwise), `tilt_x` and `tilt_y` (about the horizontal and vertical axis) in degrees.
+    With a `grid`, the origin of each glyph is moved to the nearest multiple of 1/grid px; 0: nowhere."""
 
     size: float
     x: float
@@ -67,6 +68,7 @@ class StyleSpec:
     tilt_x: float = 0.0
     tilt_y: float = 0.0
     strike: int = 0
+    grid: int = 0
 
     @property
     def is_upright(self) -> bool:
@@ -75,13 +77,22 @@ class StyleSpec:
 
     def unit(self) -> StyleSpec:
         """Return the style at 1 px per em with its origin at (0, 0)."""
-        return replace(self, size=1.0, x=0.0, y=0.0)
+        return self.at(1.0, 0.0, 0.0)
+
+    def at(self, size: float, x: float, y: float) -> StyleSpec:
+        """Return the style at `size` px per em with its origin at (x, y)."""
+        # Every pair needs one, and dataclasses.replace() costs as much as shaping does.
+        return StyleSpec(
+            size, x, y, self.color, self.background, self.slant, self.bold, self.tracking, self.axes, self.leading,
+            self.align, self.rotation, self.tilt_x, self.tilt_y, self.strike, self.grid,
+        )  # fmt: skip
 
     def record(self) -> dict[str, Any]:
         """Return the style as JSON types."""
         return {
             "size": self.size,
             "drawn_from": "bitmaps" if self.strike else "outlines",
+            "grid": self.grid,
             "x": self.x,
             "y": self.y,
             "color": list(self.color),

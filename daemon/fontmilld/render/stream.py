@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 _BLOCK: Final = 21  # what one permutation of SHAKE-128 gives
 _UNPACK: Final = struct.Struct(f"<{_BLOCK}Q").unpack
+_PLACE: Final = struct.Struct("<HHI").pack
 _TO_UNIT: Final = 2.0**-53
 _FORMAT: Final = b"fontmill-stream-2"
 
@@ -43,30 +44,30 @@ class SampleStreams:
 
     def of(self, concern: Concern, attempt: int = 0) -> Stream:
         """Return the stream of `concern`, from its beginning; every attempt has numbers of its own."""
-        return Stream(self._key, int(concern), attempt)
+        return Stream(self._key, concern, attempt)
 
 
 class Stream:
     """A reader of uniform 64-bit words: block n is SHAKE-128 of (key, concern, attempt, n)."""
 
     # A hash costs 2 us a block; setting up a NumPy bit generator costs ten times that.
-    __slots__ = ("_block", "_input", "_next", "_words")
+    __slots__ = ("_attempt", "_block", "_concern", "_key", "_words")
 
     def __init__(self, key: bytes, concern: int, attempt: int) -> None:
-        self._input = key + concern.to_bytes(2, "little") + attempt.to_bytes(2, "little")
+        self._key = key
+        self._concern = concern
+        self._attempt = attempt
         self._block = 0
-        self._words: tuple[int, ...] = ()
-        self._next = 0
+        self._words: list[int] = []
 
     def word(self) -> int:
         """Return the next word, uniform over [0, 2**64)."""
-        if self._next == len(self._words):
-            data = hashlib.shake_128(self._input + self._block.to_bytes(4, "little"))
-            self._words = _UNPACK(data.digest(8 * _BLOCK))
+        if not self._words:
+            place = _PLACE(self._concern, self._attempt, self._block)
+            words = _UNPACK(hashlib.shake_128(self._key + place).digest(8 * _BLOCK))
+            self._words = [*reversed(words)]
             self._block += 1
-            self._next = 0
-        self._next += 1
-        return self._words[self._next - 1]
+        return self._words.pop()
 
     def unit(self) -> float:
         """Return a float uniform over [0, 1)."""
@@ -96,7 +97,11 @@ class Stream:
 
     def weighted(self, items: Sequence[tuple[T, float]]) -> T:
         """Return one item of (item, weight) pairs; weights are positive and need not sum to 1."""
-        at = self.unit() * sum(weight for _, weight in items)
+        # Not sum(): from Python 3.12 on it rounds floats in another way.
+        total = 0.0
+        for _, weight in items:
+            total += weight
+        at = self.unit() * total
         for item, weight in items:
             at -= weight
             if at < 0:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import cv2
 import numpy as np
 from fontTools.ttLib import TTFont
 
@@ -44,7 +45,7 @@ class Strike:
         out = np.zeros(shape, dtype=np.uint8)
         for gid, matrix in glyphs:
             bitmap = self.bitmaps[gid]
-            _lay(out, bitmap.ink, round(matrix[4]) + bitmap.left, round(matrix[5]) - bitmap.top)
+            paste(out, bitmap.ink, round(matrix[4]) + bitmap.left, round(matrix[5]) - bitmap.top)
         return out
 
 
@@ -99,10 +100,13 @@ def _trimmed(pixels: Coverage, metrics: Any) -> Bitmap:
     return Bitmap(ink, left + int(cols[0]), top - int(rows[0]), advance)
 
 
-def _lay(out: Coverage, ink: Coverage, x: int, y: int) -> None:
+def paste(out: Coverage, ink: Coverage, x: int, y: int) -> None:
+    """Add the coverage of a glyph whose upper left corner is at (x, y), up to full, cut off at the edges."""
     height, width = ink.shape
-    top, left = max(0, y), max(0, x)
-    bottom, right = min(out.shape[0], y + height), min(out.shape[1], x + width)
-    if top < bottom and left < right:
-        part = out[top:bottom, left:right]
-        np.maximum(part, ink[top - y : bottom - y, left - x : right - x], out=part)
+    part = out[y : y + height, x : x + width] if x >= 0 and y >= 0 else out[:0, :0]
+    if part.shape != ink.shape:
+        top, left = max(0, y), max(0, x)
+        part = out[top : max(0, y + height), left : max(0, x + width)]
+        ink = ink[top - y : top - y + part.shape[0], left - x : left - x + part.shape[1]]
+    if part.size:
+        cv2.add(part, ink, dst=part)

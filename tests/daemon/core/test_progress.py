@@ -170,7 +170,7 @@ def test_what_earlier_runs_left_is_counted(done, failed, skipped):
 
 def test_the_shares_of_the_stages_sum_to_one_and_name_the_bottleneck():
     tracker = running()
-    tracker.record_work(10, 1000, {"render": 3.0, "write": 6.0, "idle": 1.0})
+    tracker.record_work(10, 1000, {"draw": 1.0, "encode": 2.0, "write": 6.0, "wait": 1.0})
     metrics = tracker.metrics(0.0)
     assert sum(metrics.stages.values()) == pytest.approx(1)
     assert metrics.bottleneck == "disk"
