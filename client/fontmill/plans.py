@@ -15,7 +15,7 @@ from fontmill import wire
 from fontmill.endpoint import Identity
 from fontmill.errors import FontmillError
 
-SAFE_VERBS = frozenset({"hello", "ping", "status", "list", "wait", "fonts", "events"})
+SAFE_VERBS = frozenset({"hello", "ping", "status", "list", "wait", "fonts", "events", "health", "why", "metrics", "config"})
 FIRST_PROBE = 0.25
 NEXT_PROBE = 1.0
 RESEND_AFTER = 5.0

@@ -97,6 +97,22 @@ class Verbs(Generic[R]):
         """`{boot, seq, complete, events}`: the events after a mark that the replay ring still holds."""
         return self.call("events", {"boot": boot, "since": since, "session": session})
 
+    def health(self) -> R:
+        """`{ok, checks}`: whether the daemon and its sessions are well."""
+        return self.call("health", {})
+
+    def why(self, session: Path) -> R:
+        """`{session_id, status, lines}`: why the session is as it is, in sentences."""
+        return self.call("why", {"session": session})
+
+    def metrics(self) -> R:
+        """`{daemon, sessions}`: counts, rates and where the time goes."""
+        return self.call("metrics", {})
+
+    def config(self) -> R:
+        """The daemon's settings in force."""
+        return self.call("config", {})
+
     def shutdown(self) -> R:
         """Have the daemon finish the batches in flight, checkpoint, and end."""
         return self.call("shutdown", {})

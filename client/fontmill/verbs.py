@@ -130,6 +130,11 @@ _ROWS = (
           Arg("since", "int", "The last sequence number seen.", default=0, minimum=0, flag=None),
           Arg("session", "str", "Only events of this session.", flag="")),
          reply="`{boot, seq, complete, events}`; `complete` is false when older events are gone."),
+    Verb("health", "Whether the daemon and its sessions are well.", reply="`{ok, checks: [{name, ok, detail}]}`"),
+    Verb("why", "Why a session is as it is, and what would change that.", (SESSION,), reply="`{session_id, status, lines}`, sentences."),
+    Verb("metrics", "Counts, rates and where the time goes, of the daemon and each session.",
+         reply="`{daemon, sessions: [{session_id, stats, performance}]}`"),
+    Verb("config", "The settings in force.", role="admin", reply="The settings of docs/operations.md, by name."),
     Verb("shutdown", "Finish the batches in flight, checkpoint, and end the daemon.", (), "admin", True, "`{}`"),
 )
 VERBS: Mapping[str, Verb] = {verb.name: verb for verb in _ROWS}

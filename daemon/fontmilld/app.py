@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -110,6 +111,10 @@ class Daemon:
             "workers": self.workers, "workers_ready": self._pool.alive, "worker_pids": self._pool.pids,
             "memory_share": round(self._memory.share, 3), "dropped_replies": self._server.dropped, "private": self.settings.private,
         }
+
+    def settings_in_force(self) -> dict[str, Any]:
+        """What `config` tells."""
+        return asdict(self.settings)
 
     # Ports of the manager ----------------------------------------------------------------------------
 

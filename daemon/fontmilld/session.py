@@ -123,6 +123,7 @@ class ManagedSession:
     epoch: int = 0
     used_seconds: float = 0.0
     moving: bool = False
+    pause_details: dict[str, str] = field(default_factory=dict)
     _on_record: dict[str, RangeSet] = field(default_factory=dict)
     _fonts: dict[str, FontInfo] = field(default_factory=dict)
     _out: dict[int, Given] = field(default_factory=dict)
@@ -505,6 +506,7 @@ class ManagedSession:
         if reason in self.life.reasons or (self.life.ended and reason is not Reason.USER):
             return
         self.life = self.life.pause(reason)
+        self.pause_details[str(reason)] = detail
         self.tracker.stop_clock(self.around.now())
         self._persist()
         self._tell("session-paused", {"reason": str(reason), "detail": detail})
@@ -692,8 +694,11 @@ class ManagedSession:
 
     def _progress(self) -> dict[str, Any]:
         """`progress.json` of the project: the status object, and the statistics beside it."""
-        now = self.around.now()
-        return {**self.status(), "stats": self.tracker.stats().to_dict(), "performance": self.tracker.metrics(now).to_dict()}
+        return {**self.status(), **self.measured()}
+
+    def measured(self) -> dict[str, Any]:
+        """Statistics since this daemon took the session up, and where the time goes."""
+        return {"stats": self.tracker.stats().to_dict(), "performance": self.tracker.metrics(self.around.now()).to_dict()}
 
     def _tell_progress(self, now: float) -> None:
         if now - self._told_at >= EVENT_SECONDS:

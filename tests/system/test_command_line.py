@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from system.conftest import Daemon, fontmill, tree_digest, until
+from system.conftest import Daemon, begin, fontmill, tree_digest, until
 
 pytestmark = pytest.mark.system
 
@@ -113,3 +113,16 @@ def test_every_client_verb_works_against_the_service(daemon: Daemon, fonts: list
         assert json.loads(got.stdout.splitlines()[-1])
     assert fontmill(*socket, "shutdown").returncode == 0
     assert daemon.process.wait(20) == 0
+
+
+def test_why_health_metrics_and_config_tell_what_an_operator_asks(daemon: Daemon, fonts: list[str]) -> None:
+    socket = ("--socket", daemon.socket)
+    session = begin(daemon, fonts[:1], "asked", 20_000)
+    until(lambda: daemon.client.status(session)["exported_samples"] > 0, "it runs")
+    daemon.client.pause(session)
+    assert "fontmill resume" in fontmill(*socket, "why", session).stdout
+    until(lambda: fontmill(*socket, "health").returncode == 0, "all is well")
+    (told,) = daemon.client.metrics()["sessions"]
+    assert told["session_id"] == session and told["stats"]["samples"] > 0
+    shown = json.loads(fontmill(*socket, "config", "--json").stdout)
+    assert shown["allow_root"] == [str(daemon.root)]

@@ -82,6 +82,32 @@ def wait(call: Invocation) -> int:
     return outcome(final)
 
 
+def why(call: Invocation) -> int:
+    """Why a session is as it is, in sentences."""
+    answer = call.client().why(call.verb_args()["session"])
+    call.output.result(answer, [clean(line) for line in answer.get("lines") or ()])
+    return ExitStatus.OK
+
+
+def health(call: Invocation) -> int:
+    """Whether all is well; exit status 1 when it is not."""
+    answer = call.client().health()
+    checks = [check for check in answer.get("checks") or () if isinstance(check, Mapping)]
+    rows = [("ok" if check.get("ok") else "NOT OK", check.get("name", ""), check.get("detail", "")) for check in checks]
+    call.output.result(answer, table(("", "CHECK", "DETAIL"), rows))
+    return ExitStatus.OK if answer.get("ok") else ExitStatus.FAILED
+
+
+def metrics(call: Invocation) -> int:
+    """Counts and rates: a block for the daemon, and one for each session."""
+    answer = call.client().metrics()
+    told = lines(answer.get("daemon") or {})
+    for session in answer.get("sessions") or ():
+        told += ["", clean(session.get("session_id", "")), *lines({**session.get("stats", {}), **session.get("performance", {})})]
+    call.output.result(answer, told)
+    return ExitStatus.OK
+
+
 def shutdown(call: Invocation) -> int:
     """End the daemon, and unless told otherwise wait until it is gone."""
     client, limit = call.client(), call.timeout or PATIENCE

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from fontmill import __version__, wire
 from fontmill.errors import FontmillError
 from fontmilld.control.server import Call
+from fontmilld.core import diagnosis
 from fontmilld.intake import StartRequest
 from fontmilld.manager import PersistentExportManager
 from fontmilld.projects import ProjectOperations
@@ -20,6 +22,9 @@ class DaemonFacts(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """`{pid, boot, uptime, workers, ...}`."""
+
+    def settings_in_force(self) -> dict[str, Any]:
+        """The daemon's settings by name."""
 
     def shut_down(self) -> None:
         """Drain, checkpoint and leave."""
@@ -41,6 +46,7 @@ class VerbHandlers:
             "fonts": self._fonts, "cancel": self._cancel, "complete": self._complete, "events": self._events,
             "shutdown": self._shutdown, "detect": self._detect, "adopt": self._adopt, "verify": self._verify,
             "repair": self._repair, "retry-failed": self._retry_failed, "delete": self._delete,
+            "health": self._health, "why": self._why, "metrics": self._metrics, "config": self._config,
         }
 
     def call(self, op: str, args: dict[str, Any], call: Call) -> None:
@@ -116,6 +122,23 @@ class VerbHandlers:
 
     def _delete(self, args: dict[str, Any], call: Call) -> None:
         self._projects.delete(args["session"], _answer(call))
+
+    def _health(self, args: dict[str, Any], call: Call) -> None:
+        checks = diagnosis.health(self._facts.describe(), self._all())
+        call.answer({"ok": all(check.ok for check in checks), "checks": [asdict(check) for check in checks]})
+
+    def _why(self, args: dict[str, Any], call: Call) -> None:
+        session = self._manager.find(args["session"])
+        status = session.status()
+        lines = diagnosis.explain(status, session.pause_details, session.fonts())
+        call.answer({"session_id": session.id, "status": status["status"], "lines": lines})
+
+    def _metrics(self, args: dict[str, Any], call: Call) -> None:
+        sessions = [{"session_id": session.id, **session.measured()} for session in self._manager.sessions()]
+        call.answer({"daemon": self._facts.describe(), "sessions": sessions})
+
+    def _config(self, args: dict[str, Any], call: Call) -> None:
+        call.answer(self._facts.settings_in_force())
 
     def _shutdown(self, args: dict[str, Any], call: Call) -> None:
         call.answer({})

@@ -1,0 +1,84 @@
+"""What is wrong and what to do, said in sentences: `health` of the daemon, `why` of a session. Pure functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fontmilld.core.lifecycle import Reason
+from fontmilld.core.pressure import STOP
+
+Map = Mapping[str, Any]
+_WHAT_LIFTS: Final[Mapping[str, str]] = {
+    Reason.USER: "A user paused it; `fontmill resume` goes on.",
+    Reason.DISK: "The file system of the output has too little room; make room, and it goes on by itself.",
+    Reason.MEMORY: "Memory is short; it goes on by itself when some is free.",
+    Reason.DRAIN: "The daemon is shutting down; it goes on when the daemon is back.",
+    Reason.CRASHLOOP: "Workers keep ending; see logs/errors.log of the project, then `fontmill resume`.",
+    Reason.FAULT: "The storage failed for good; mend it, then `fontmill resume`.",
+}
+_LIMITS: Final[Mapping[str, str]] = {
+    "cpu": "drawing; more cores would make it faster",
+    "disk": "writing; a faster disk would make it faster",
+    "dispatch": "waiting for work, as at the start and the end of a session",
+}
+_TROUBLE: Final = frozenset({str(reason) for reason in Reason} - {str(Reason.USER)})
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing `health` looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def health(daemon: Map, sessions: Iterable[Map]) -> list[Check]:
+    """The checks of a daemon, from what `status` tells of it and its sessions."""
+    ready, wanted, share = daemon["workers_ready"], daemon["workers"], daemon["memory_share"]
+    stuck = [f"{s['session_id']} ({', '.join(s['pause_reasons'])})" for s in sessions
+             if s["status"] == "paused" and _TROUBLE.intersection(s["pause_reasons"])]
+    return [
+        Check("workers", ready == wanted, f"{ready} of {wanted} are up"),
+        Check("memory", share < STOP, f"{share:.0%} of what fontmill may use is in use"),
+        Check("sessions", not stuck, f"held up: {', '.join(stuck)}" if stuck else "none is held up"),
+        Check("replies", not daemon["dropped_replies"], f"{daemon['dropped_replies']} could not be delivered"),
+    ]
+
+
+def explain(status: Map, details: Mapping[str, str], fonts: Iterable[Map]) -> list[str]:
+    """Why a session is as it is, from its status object, the detail of each pause reason, and its font entries."""
+    return [*_state(status, details), *_missing(status, fonts)]
+
+
+def _state(status: Map, details: Mapping[str, str]) -> list[str]:
+    if status["status"] == "failed":
+        return [f"It has ended: {status['reason'] or 'failed'}."]
+    if status["status"] == "completed":
+        return ["It is complete."]
+    if status["pause_reasons"]:
+        return [" ".join(part for part in (_WHAT_LIFTS[reason], details.get(reason, "")) if part)
+                for reason in status["pause_reasons"]]
+    told = [f"It runs (phase {status['phase']}), {status['processing_rate']:.1f} pairs/s."]
+    if status["bottleneck"] in _LIMITS:
+        told.append(f"Most of the time goes into {_LIMITS[status['bottleneck']]}.")
+    return told
+
+
+def _missing(status: Map, fonts: Iterable[Map]) -> list[str]:
+    reasons: Counter[str] = Counter()
+    for font in fonts:
+        lost = font["failed_samples"] + font["skipped_samples"]
+        if lost:
+            reasons[f"{font['font_id']}: {font['reason'] or 'no reason is on record'}"] += lost
+    if not reasons:
+        return []
+    total = status["failed_samples"] + status["skipped_samples"]
+    lines = [f"{count} samples are missing, {reason}" for reason, count in reasons.most_common(_SHOWN)]
+    if len(reasons) > _SHOWN:
+        lines.append(f"{total} samples of {len(reasons)} fonts are missing in all; `fontmill fonts` names them.")
+    return lines
