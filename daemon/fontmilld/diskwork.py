@@ -16,7 +16,7 @@ from fontmilld.store.litter import delete_project
 from fontmilld.store.lock import TreeLock
 from fontmilld.store.preflight import discover_fonts
 from fontmilld.store.sessions import find_sessions, load_session
-from fontmilld.store.verify import CheckResult, conclude, plan_checks
+from fontmilld.store.verify import CheckResult, conclude, look_before, plan_checks
 
 
 class InThread(Protocol):
@@ -57,7 +57,8 @@ class DiskWork:
         tree = LocalTree(resolved)
         try:
             session = load_session(tree, resolved)
-            return CheckPlan(resolved, session, plan_checks(tree, session))
+            before = look_before(tree, session)
+            return CheckPlan(resolved, session, before, plan_checks(tree, session))
         finally:
             tree.close()
 
@@ -67,7 +68,7 @@ class DiskWork:
         def work() -> ValidationResult:
             tree = LocalTree(plan.path)
             try:
-                return conclude(tree, plan.session, results, "quick" if level == "quick" else "full")
+                return conclude(tree, plan.session, plan.before, results, "quick" if level == "quick" else "full")
             finally:
                 tree.close()
 

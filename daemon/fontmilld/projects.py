@@ -22,7 +22,7 @@ from fontmilld.session import ManagedSession
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.parts import gather
 from fontmilld.store.recovery import Recovery
-from fontmilld.store.verify import Check, CheckResult, repair_plan
+from fontmilld.store.verify import Before, Check, CheckResult, repair_plan
 
 log = logging.getLogger(__name__)
 REPAIRED_BY_FINISHING = frozenset({"missing", "corrupt", "truncated", "different"})
@@ -30,10 +30,11 @@ REPAIRED_BY_FINISHING = frozenset({"missing", "corrupt", "truncated", "different
 
 @dataclass(frozen=True, slots=True)
 class CheckPlan:
-    """A project as verification found it: where it is, its session, and its parts."""
+    """A project as verification found it: where it is, its session, what it promised, and its parts."""
 
     path: str
     session: ExportSession
+    before: Before
     checks: Sequence[Check]
 
 

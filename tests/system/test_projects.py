@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fontmill import FontmillError
-from system.conftest import Daemon, begin, fontmill, tree_digest
+from system.conftest import Daemon, begin, fontmill, tree_digest, until
 
 pytestmark = pytest.mark.system
 
@@ -157,3 +157,11 @@ def test_a_folder_needs_no_service_to_be_verified_and_repaired(tmp_path: Path, f
     named = fontmill("--socket", str(tmp_path / "none.sock"), "verify", str(project), **alone)
     assert named.returncode == 3, "who names a daemon wants that one"
     assert not list(tmp_path.glob("fontmill-run-*"))
+
+
+def test_a_session_at_work_can_be_verified(daemon: Daemon, fonts: list[str]) -> None:
+    session = begin(daemon, fonts, "busy", 20_000)
+    until(lambda: daemon.client.status(session)["exported_samples"] > 200, "it runs")
+    for _ in range(3):
+        assert daemon.client.call("verify", {"session": session}, timeout=60)["damaged"] == []
+    assert daemon.client.status(session)["status"] == "active"

@@ -7,7 +7,7 @@ quick: names and sizes. full: every byte that has a digest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -19,7 +19,7 @@ from fontmilld.core import layout
 from fontmilld.core.labels import Claim, Image, is_sound, read_claim
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store import journal
-from fontmilld.store.checkpoint import Checkpoint, decode
+from fontmilld.store.checkpoint import decode
 from fontmilld.store.fontscan import verify_file_integrity
 from fontmilld.store.litter import foreign_names, is_image_of, staged_names
 from fontmilld.store.text import kept_text
@@ -49,6 +49,29 @@ class CheckResult(Record):
     checked: int
     damaged: tuple[Any, ...]
     done: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a tree promised when its checks were planned; a session at work adds to it while they run.
+
+    `promised` are indices with a checkpoint, by font; `staged` our temporary files.
+    """
+
+    promised: Mapping[str, RangeSet]
+    complete: bool
+    staged: frozenset[str]
+
+
+def look_before(tree: Tree, session: ExportSession) -> Before:
+    """To be called before `plan_checks`, so that every promise is within the labels that are checked."""
+    promised = {}
+    for font in _fonts(session):
+        checkpoint = decode(tree.read(layout.checkpoint_file(font.font_id)))
+        done = checkpoint.state.done if checkpoint is not None else RangeSet()
+        promised[font.font_id] = done & RangeSet.span(1, font.total_samples)
+    staged = frozenset(name for name in staged_names(session) if tree.size(name) is not None)
+    return Before(promised, tree.size(layout.SUMMARY_FILE) is not None, staged)
 
 
 def plan_checks(tree: Tree, session: ExportSession, piece: int = PIECE_BYTES) -> list[Check]:
@@ -156,7 +179,9 @@ class _Reader:
         return ""
 
 
-def conclude(tree: Tree, session: ExportSession, results: Iterable[CheckResult], level: Level) -> ValidationResult:
+def conclude(
+    tree: Tree, session: ExportSession, before: Before, results: Iterable[CheckResult], level: Level,
+) -> ValidationResult:
     """Put the results of all checks together, and look at everything that is not an image."""
     damaged: list[Damage] = []
     checked = 0
@@ -165,7 +190,7 @@ def conclude(tree: Tree, session: ExportSession, results: Iterable[CheckResult],
         checked += result.checked
         damaged += [Damage.from_dict(found) for found in result.damaged]
         labelled[result.font_id] = labelled.get(result.font_id, RangeSet()) | RangeSet.of(result.done)
-    complete = tree.size(layout.SUMMARY_FILE) is not None
+    complete = before.complete
     names = [layout.PROGRESS_FILE, *([layout.CARD_FILE, layout.SUMMARY_FILE] if complete else [])]
     damaged += [Damage(name, kind) for name in names if (kind := _state_file(tree, name, complete))]
     checked += len(names)
@@ -174,10 +199,10 @@ def conclude(tree: Tree, session: ExportSession, results: Iterable[CheckResult],
         if kept_text(tree, session) is None:
             damaged.append(Damage(layout.TEXT_FILE, "missing" if tree.size(layout.TEXT_FILE) is None else "different"))
     for font in _fonts(session):
-        damaged += _font_damage(tree, session, font, labelled.get(font.font_id, RangeSet()), level)
+        damaged += _font_damage(tree, session, font, before, labelled.get(font.font_id, RangeSet()), level)
         checked += 3
     damaged += [Damage(name, "foreign") for name in foreign_names(tree, session)]
-    damaged += [Damage(name, "litter") for name in staged_names(session) if tree.size(name) is not None]
+    damaged += [Damage(name, "litter") for name in sorted(before.staged) if tree.size(name) is not None]
     return ValidationResult(not damaged, checked, tuple(damaged[:_MAX_TOLD]))
 
 
@@ -194,16 +219,16 @@ def _state_file(tree: Tree, name: str, required: bool) -> str:
 
 
 def _font_damage(
-    tree: Tree, session: ExportSession, font: FontInfo, labelled: RangeSet, level: Level,
+    tree: Tree, session: ExportSession, font: FontInfo, before: Before, labelled: RangeSet, level: Level,
 ) -> Iterator[Damage]:
     """What is wrong with a font beside its images: labels that are missing, state files, images too many."""
     font_id = font.font_id
-    checkpoint = decode(tree.read(layout.checkpoint_file(font_id)))
-    if checkpoint is None and tree.size(layout.checkpoint_file(font_id)) is not None:
-        yield Damage(layout.checkpoint_file(font_id), "corrupt", font_id)
-    for index in _unlabelled(font, checkpoint, labelled):
+    checkpoint = layout.checkpoint_file(font_id)
+    if decode(tree.read(checkpoint)) is None and tree.size(checkpoint) is not None:
+        yield Damage(checkpoint, "corrupt", font_id)
+    for index in before.promised[font_id] - labelled:
         yield Damage(layout.samples_file(font_id), "missing-label", font_id, index)
-    if tree.size(layout.SUMMARY_FILE) is None:
+    if not before.complete:
         return
     yield from _record_damage(tree, font_id, level)
     for entry in tree.names(layout.images_dir(font_id)):
@@ -211,11 +236,6 @@ def _font_damage(
         ours = is_image_of(entry.name, font_id, session.config)
         if image and ours and image.index not in labelled:
             yield Damage(f"{layout.images_dir(font_id)}/{entry.name}", "unlabelled", font_id, image.index)
-
-
-def _unlabelled(font: FontInfo, checkpoint: Checkpoint | None, labelled: RangeSet) -> RangeSet:
-    promised = checkpoint.state.done if checkpoint is not None else RangeSet()
-    return (promised & RangeSet.span(1, font.total_samples)) - labelled
 
 
 def _record_damage(tree: Tree, font_id: str, level: Level) -> Iterator[Damage]:
@@ -250,8 +270,9 @@ def validate_session_integrity(
     tree: Tree, session: ExportSession, level: Level = "quick", tell: Callable[[int], None] = lambda count: None,
 ) -> ValidationResult:
     """All of it in this thread. `tell` gets the number of files looked at since the last time."""
+    before = look_before(tree, session)
     results = (run_check(tree, session, check, level, tell) for check in plan_checks(tree, session))
-    return conclude(tree, session, results, level)
+    return conclude(tree, session, before, results, level)
 
 
 def repair_plan(result: ValidationResult) -> dict[str, RangeSet]:

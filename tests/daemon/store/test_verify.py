@@ -127,6 +127,22 @@ def test_an_unfinished_tree_is_judged_by_its_labels_only():
     assert found(disk, "full") == set()
 
 
+def test_a_session_that_goes_on_while_it_is_verified_is_not_called_damaged():
+    whole = finished().files(PROJECT)
+    lines = whole[LABELS].splitlines(keepends=True)
+    disk = finished()
+    change(disk, "summary.json", gone)
+    change(disk, LABELS, lambda data: b"".join(lines[:2]))
+    change(disk, "fonts/font-0/progress.json", gone)
+    tree = tree_of(disk)
+    before, checks = verify.look_before(tree, SESSION), verify.plan_checks(tree, SESSION)
+    results = [verify.run_check(tree, SESSION, check, "full") for check in checks]
+    for name in ("summary.json", LABELS, "fonts/font-0/progress.json"):
+        change(disk, name, lambda data, name=name: whole[name])
+    assert verify.conclude(tree, SESSION, before, results, "full").ok
+    assert not verify.conclude(tree, SESSION, verify.look_before(tree, SESSION), results, "full").ok
+
+
 @pytest.mark.parametrize("piece", [1, 400, 10**9])
 def test_pieces_of_any_size_cover_every_line_once(piece):
     tree = tree_of(finished())
@@ -134,7 +150,7 @@ def test_pieces_of_any_size_cover_every_line_once(piece):
     results = [verify.run_check(tree, SESSION, Check.from_dict(json.loads(json.dumps(c.to_dict()))), "full") for c in checks]
     results = [CheckResult.from_dict(json.loads(json.dumps(result.to_dict()))) for result in results]
     assert sum(result.checked for result in results) == 24
-    assert verify.conclude(tree, SESSION, results, "full").ok
+    assert verify.conclude(tree, SESSION, verify.look_before(tree, SESSION), results, "full").ok
 
 
 def test_progress_is_told():
