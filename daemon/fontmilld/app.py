@@ -38,16 +38,18 @@ from fontmilld.pool.vitals import Vitals, make_array
 from fontmilld.pool.worker import worker_main
 from fontmilld.projects import ProjectOperations
 from fontmilld.session import ManagedSession
-from fontmilld.settings import DaemonSettings
+from fontmilld.settings import RELOADABLE, DaemonSettings, reloaded
 from fontmilld.store import writer as reports
 from fontmilld.store.preflight import discover_fonts, validate_output_path
 from fontmilld.store.state import SessionStateManager
 from fontmilld.store.writer import SessionWriter
+from fontmilld.watch import FileWatch
 
 log = logging.getLogger(__name__)
 DRAIN_SECONDS = 25.0
 DRAIN_POLL_SECONDS = 0.05
 LOCK_BEAT_SECONDS = 10.0
+ATTEND_SECONDS = 1.0
 MAX_PROBERS = 4
 MAX_REMEMBERED = 256
 """Ended sessions of earlier lives that are still told of."""
@@ -56,7 +58,7 @@ MAX_REMEMBERED = 256
 class Daemon:
     """One life of fontmilld. It is the ports that manager and handlers speak to."""
 
-    def __init__(self, settings: DaemonSettings, launcher: Launcher) -> None:
+    def __init__(self, settings: DaemonSettings, launcher: Launcher, config: str, load: Callable[[], DaemonSettings]) -> None:
         self.settings = settings
         self.workers = settings.workers
         self.boot = uuid.uuid4().hex
@@ -79,6 +81,8 @@ class Daemon:
                           stack_file=self.stack_file)
         self._projects = ProjectOperations(self.manager, DiskWork(self._opener, self._in_thread))
         self._memory = MemoryWatch(self._loop.post, self._on_memory)
+        self._files = FileWatch(self._loop.post, self._on_file_changed)
+        self._config, self._load = config, load
         self._draining_since: float | None = None
 
     def run(self) -> None:
@@ -96,6 +100,8 @@ class Daemon:
             threading.Thread(target=self._end_with_stdin, name="stdin", daemon=True).start()
         self._loop.call_later(LOCK_BEAT_SECONDS, self._beat_locks)
         self._memory.start()
+        self._files.start()
+        self._attend_files()
         systemd.notify_ready(self._loop.call_later)
         self.publish("daemon-started", None, self.describe())
         log.info("fontmilld serves with %d workers (pid %d)", self.workers, os.getpid())
@@ -217,6 +223,28 @@ class Daemon:
     def _recycle(self, pid: Any, told: str) -> None:
         if isinstance(pid, int):
             self._pool.recycle(pid, f"it is the largest, and {told}")
+
+    def _attend_files(self) -> None:
+        """Watch the fonts that are still to be drawn from, and the configuration."""
+        self._files.keep((*self.manager.font_files(), *([self._config] if self._config else [])))
+        self._loop.call_later(ATTEND_SECONDS, self._attend_files)
+
+    def _on_file_changed(self, path: str) -> None:
+        if path == self._config:
+            self._in_thread("settings", self._load, self._reload)
+        else:
+            self.manager.font_file_changed(path)
+
+    def _reload(self, wanted: DaemonSettings | FontmillError) -> None:
+        if isinstance(wanted, FontmillError):
+            log.warning("the changed configuration is not taken over: %s", wanted)
+            return
+        before = self.settings
+        self.settings, later = reloaded(before, wanted)
+        self._pool.limits = HangLimits(self.settings.hang_seconds)
+        self._prober.file_seconds = self.settings.probe_seconds
+        taken = [name for name in sorted(RELOADABLE) if getattr(before, name) != getattr(self.settings, name)]
+        log.info("the configuration changed; taken over: %s; after a restart: %s", ", ".join(taken) or "nothing", ", ".join(later) or "nothing")
 
     def _beat_locks(self) -> None:
         for session, _ in self._watches:

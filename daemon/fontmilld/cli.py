@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from fontmill.errors import ExitStatus, FontmillError
+
+if TYPE_CHECKING:
+    from fontmilld.settings import DaemonSettings
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,7 +50,10 @@ def _run(words: argparse.Namespace) -> int:
     from fontmilld import settings as settings_module  # noqa: PLC0415
 
     names = ("socket", "state_dir", "workers", "allow_root", "private")
-    settings = settings_module.load({name: getattr(words, name) for name in names}, words.config)
+    def load() -> DaemonSettings:
+        return settings_module.load({name: getattr(words, name) for name in names}, words.config)
+
+    settings = load()
     problem = settings_module.missing_root(settings)
     if problem is not None:
         raise problem
@@ -64,7 +72,8 @@ def _run(words: argparse.Namespace) -> int:
     launcher = Launcher()  # before any thread or socket exists
     from fontmilld.app import Daemon  # noqa: PLC0415
 
-    Daemon(settings, launcher).run()
+    config = os.path.abspath(words.config) if words.config else ""
+    Daemon(settings, launcher, config, load).run()
     return ExitStatus.OK
 
 

@@ -9,6 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from fontmill.errors import FontmillError
@@ -392,6 +393,16 @@ class PersistentExportManager:
             for session in self._sessions.values():
                 if session.life.dispatching:
                     session.pause(Reason.CRASHLOOP, f"Worker {slot} keeps dying ({cause}).")
+
+    def font_files(self) -> frozenset[str]:
+        """The files that something is still to be drawn from."""
+        return frozenset(info.source for session in self._sessions.values() for info in session.unfinished_fonts())
+
+    def font_file_changed(self, path: str) -> None:
+        """A font file is another now, or gone: it is probed again, and sessions that draw from it go on without it."""
+        for session in self._sessions.values():
+            if any(info.source == path for info in session.unfinished_fonts()):
+                self._probing.probe(path, session.drawing_settings(), partial(session.source_probed, path))
 
     def memory_is_short(self, detail: str) -> None:
         """Give nothing out until there is room again; what is out is finished."""

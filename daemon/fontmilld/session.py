@@ -21,7 +21,7 @@ from fontmilld.core.progress import FontProgressTracker
 from fontmilld.core.ranges import RangeSet
 from fontmilld.inspection import context_of
 from fontmilld.opening import OpenTree
-from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext
+from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, ProbeDone
 from fontmilld.store import writer as reports
 from fontmilld.store.checkpoint import Failure, FontState
 from fontmilld.store.exporter import dataset_card
@@ -293,6 +293,25 @@ class ManagedSession:
             self._journal(batch, result)
         if dropped:
             self._record_failure(font_id, dropped, answer.slug, answer.message)
+
+    def unfinished_fonts(self) -> tuple[FontInfo, ...]:
+        """The accepted fonts of which samples are neither made nor given up; none once the session has ended."""
+        if self.life.ended:
+            return ()
+        return tuple(info for name, info in self._fonts.items() if info.accepted and not self.tracker.is_finished(name))
+
+    def drawing_settings(self) -> dict[str, Any]:
+        """What a probe needs to know to draw as this session does."""
+        return {**self.session.config.identity(), "text_content": self.text}
+
+    def source_probed(self, path: str, found: ProbeDone) -> None:
+        """A font file changed and was looked at again: what is left of other bytes than ours is given up."""
+        for info in self.unfinished_fonts():
+            if info.source == path and info.sha256 != found.sha256:
+                reason = _changed_into(found, info.face_index)
+                self._tell("font-changed", {"font": info.font_id, "reason": reason})
+                self._give_up_font(info.font_id, BatchFailed(0, "font-changed", reason))
+        self._after_work()
 
     def _record_failure(self, font_id: str, indices: RangeSet, slug: str, reason: str) -> None:
         record = BatchRecord(font_id, indices.first, indices.last, RangeSet(), (Failure(slug, reason, indices),),
@@ -764,6 +783,15 @@ _REPORTS: Mapping[type, Callable[[ManagedSession, Any], None]] = {
     reports.Answer: ManagedSession._on_answer,
     reports.Stopped: ManagedSession._on_stopped,
 }
+
+
+def _changed_into(found: ProbeDone, face_index: int) -> str:
+    """What became of a font file, for its owner."""
+    face = next((face for face in found.faces if face["face_index"] == face_index), None)
+    if face is None:
+        return "The font file changed since the session started: the face is no longer in it."
+    what = f"now it is refused: {face['reason']}" if face["slug"] else "now it holds another font."
+    return f"The font file changed since the session started; {what}"
 
 
 def _samples_of(part: Part) -> int:

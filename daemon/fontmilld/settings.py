@@ -13,6 +13,8 @@ from fontmill.endpoint import default_socket
 from fontmill.errors import FontmillError, invalid
 
 MAX_WORKERS = 256
+RELOADABLE = frozenset({"hang_seconds", "probe_seconds", "probe_memory_mib"})
+"""What a running daemon takes over when the file changes; all else is built into its parts at the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,13 @@ def load(overrides: Mapping[str, Any], config: str | None) -> DaemonSettings:
     if not 1 <= settings.workers <= MAX_WORKERS:
         raise invalid("workers", f"1 to {MAX_WORKERS} are allowed, not {settings.workers}.")
     return settings
+
+
+def reloaded(now: DaemonSettings, wanted: DaemonSettings) -> tuple[DaemonSettings, tuple[str, ...]]:
+    """(settings from now on, names of those that differ and hold only after a restart)."""
+    differ = {f.name for f in fields(DaemonSettings) if getattr(now, f.name) != getattr(wanted, f.name)}
+    taken = {name: getattr(wanted, name) for name in differ & RELOADABLE}
+    return replace(now, **taken), tuple(sorted(differ - RELOADABLE))
 
 
 def _from_file(config: str) -> dict[str, Any]:

@@ -317,3 +317,27 @@ def test_events_tell_every_batch_once():
     covered = [(font, i) for font, first, last in told for i in range(first, last + 1)]
     assert len(covered) == len(set(covered)) == 80
     assert len(house.told("session-completed", session.id)) == 1
+
+
+def test_a_font_file_that_changed_is_given_up_and_the_session_goes_on_with_the_others():
+    house = House()
+    session = house.start(settle=False, samples=400, fonts=("/f/a.ttf", "/f/b.ttf"))
+    house.busy = True
+    house.work_off(3)
+    house.manager.font_file_changed("/f/a.ttf")
+    house.loop.settle()
+    assert house.told("font-changed") == [], "it was only touched: the bytes are the same"
+    assert house.manager.font_files() == {"/f/a.ttf", "/f/b.ttf"}
+    house.probes.changed = {"/f/a.ttf": ("font-unreadable", "The file is not a font.")}
+    house.manager.font_file_changed("/f/a.ttf")
+    house.manager.font_file_changed("/f/b.ttf")
+    house.run(5)
+    (told,) = house.told("font-changed", session.id)
+    assert told["font"] == "a" and told["reason"].endswith("now it is refused: The file is not a font.")
+    status = session.status()
+    assert status["status"] == "completed" and status["failed_samples"] > 0
+    assert status["exported_samples"] + status["failed_samples"] == 800
+    one, other = session.fonts()
+    assert (one["failed_samples"], other["done_samples"]) == (status["failed_samples"], 400)
+    assert one["reason"] == told["reason"]
+    assert house.manager.font_files() == frozenset()

@@ -62,3 +62,12 @@ def test_a_root_that_is_a_typing_error_is_told(tmp_path):
     good = settings.load({"allow_root": [str(tmp_path / "new")]}, None)
     assert settings.missing_root(good) is None
     assert settings.missing_root(settings.load({"allow_root": [str(tmp_path / "no" / "where")]}, None)) is not None
+
+
+def test_of_a_changed_file_only_what_is_safe_is_taken_over_and_the_rest_is_named():
+    before = settings.load({}, None)
+    wanted = settings.load({"hang_seconds": 7.0, "probe_memory_mib": 99, "workers": 1 + before.workers % 4, "operator_uids": [5]}, None)
+    now, later = settings.reloaded(before, wanted)
+    assert (now.hang_seconds, now.probe_memory_mib, now.workers, now.operator_uids) == (7.0, 99, before.workers, ())
+    assert later == ("operator_uids", "workers")
+    assert settings.reloaded(before, before) == (before, ())

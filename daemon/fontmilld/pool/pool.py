@@ -106,7 +106,7 @@ class Pool:
         self._spawn = spawn
         self._pulse = pulse
         self._reactor = reactor
-        self._limits = limits
+        self.limits = limits
         self._jitter = jitter
         self._dispatcher: Dispatcher | None = None
         self._stopping = False
@@ -257,9 +257,9 @@ class Pool:
             if silent > BOOT_SECONDS:
                 self._end(slot, "it did not become ready")
             return
-        if silent < self._limits.soft and not slot.ended_by_us:
+        if silent < self.limits.soft and not slot.ended_by_us:
             slot.hang_step = 0
-        if not slot.tasks or silent < self._limits.soft + slot.hang_step * self._limits.step:
+        if not slot.tasks or silent < self.limits.soft + slot.hang_step * self.limits.step:
             return
         slot.hang_step += 1
         log.warning("worker %d gave no sign of life for %.0f s (step %d)", slot.number, silent, slot.hang_step)

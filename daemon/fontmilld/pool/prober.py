@@ -37,7 +37,7 @@ class Prober:
         self._size = size
         self._spawn = spawn
         self._reactor = reactor
-        self._seconds = file_seconds
+        self.file_seconds = file_seconds
         self._queue: deque[tuple[ProbeTask, Answer]] = deque()
         self._probers: list[_Prober] = []
         self._serial = 0
@@ -74,7 +74,7 @@ class Prober:
         for prober in self._probers:
             if prober.ready and prober.job is None and self._queue:
                 prober.job = self._queue.popleft()
-                prober.deadline = self._reactor.now() + self._seconds
+                prober.deadline = self._reactor.now() + self.file_seconds
                 prober.child.send(prober.job[0])
 
     def _on_readable(self, prober: _Prober) -> None:
@@ -101,7 +101,7 @@ class Prober:
         self._drop(prober)
         if prober.job is not None:
             task, answer = prober.job
-            answer(_refusal(task, prober.killed, cause, self._seconds))
+            answer(_refusal(task, prober.killed, cause, self.file_seconds))
         if not prober.ready:
             self._boot_failures += 1
         if self._boot_failures >= BOOT_ATTEMPTS:
@@ -114,7 +114,7 @@ class Prober:
         self._boot_failures = 0
         waiting, self._queue = self._queue, deque()
         for task, answer in waiting:
-            answer(_refusal(task, False, cause, self._seconds))
+            answer(_refusal(task, False, cause, self.file_seconds))
 
     def _drop(self, prober: _Prober) -> None:
         self._reactor.remove_reader(prober.child.fileno())

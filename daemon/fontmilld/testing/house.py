@@ -111,7 +111,7 @@ class FreeLock:
 
 
 class Probes:
-    """Finds every font good, but those whose name holds `bad`; `hold` keeps the answers back."""
+    """Finds every font good, but those whose name holds `bad` or that `changed` into one refused for a slug and a reason; `hold` keeps the answers back."""
 
     fingerprint: Mapping[str, str] = {"fontmill": "test"}
     missing: tuple[str, ...] = ()
@@ -119,11 +119,13 @@ class Probes:
     def __init__(self) -> None:
         self.held: list[Callable[[], None]] = []
         self.hold = False
+        self.changed: dict[str, tuple[str, str]] = {}
 
     def probe(self, source: str, settings: Mapping[str, Any], answer: Callable[[ProbeDone], None]) -> None:
-        slug, reason = ("font-unreadable", "broken") if "bad" in source else ("", "")
+        slug, reason = ("font-unreadable", "broken") if "bad" in source else self.changed.get(source, ("", ""))
         face = {"face_index": 0, "record": {}, "slug": slug, "reason": reason}
-        found = ProbeDone(0, f"{abs(hash(source)):064x}"[:64], (face,))
+        content = f"{source} changed" if source in self.changed else source
+        found = ProbeDone(0, f"{abs(hash(content)):064x}"[:64], (face,))
         if self.hold:
             self.held.append(lambda: answer(found))
         else:
