@@ -76,10 +76,9 @@ class OpenFont:
         """All that the tree holds of a pair."""
         names = {kind: layout.image_name(self.font_id, pair.index, kind, self.width) for kind in self.kinds}
         files = {"clear": pair.clear, "blurred": pair.blurred}
-        label = pair.label
+        label = {"font_id": self.font_id, **pair.label}
         if len(self.kinds) > len(layout.HALVES):
             files |= self.renderer.extras(pair.index)
-            label = {**label}
             for kind in self.kinds[len(layout.HALVES):]:
                 label[f"{kind}_bytes"] = len(files[kind])
                 label[f"{kind}_sha256"] = hashlib.sha256(files[kind]).hexdigest()

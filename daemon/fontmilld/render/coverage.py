@@ -30,13 +30,15 @@ _ARABIC_FORM: Final = 0xFE91
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """Characters by what drawing them gave. `unshaped` maps scripts without shaping rules to how many
-    characters with ink they have; those are not in `usable`."""
+    characters with ink they have; those are not in `usable`. `private` counts characters with ink that
+    only the font knows the meaning of, left out because it has others."""
 
     mapped: int
     usable: frozenset[int]
     empty: frozenset[int]
     tofu: frozenset[int]
     unshaped: Mapping[str, int]
+    private: int
 
 
 def find(face: Any, fonts: Iterable[TypeFont], other_rules: bool) -> Coverage:
@@ -59,6 +61,7 @@ def find(face: Any, fonts: Iterable[TypeFont], other_rules: bool) -> Coverage:
         empty=frozenset(found["empty"]),
         tofu=frozenset(found["tofu"]),
         unshaped=charset.count_scripts(unshaped),
+        private=len(drawn) - len(public) if public else 0,
     )
 
 

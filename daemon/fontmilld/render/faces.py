@@ -67,6 +67,7 @@ class FaceReport:
     tofu: str
     scripts: dict[str, int]
     unshaped: dict[str, int]
+    private_count: int
     strikes: list[int]
     drawable_by: str
     notes: list[str] = field(default_factory=list)
@@ -291,6 +292,7 @@ def _report(
         tofu=charset.to_ranges(found.tofu),
         scripts=charset.count_scripts(found.usable),
         unshaped=dict(found.unshaped),
+        private_count=found.private,
         strikes=sizes,
         drawable_by=f"bitmaps of {len(sizes)} strikes" if sizes else f"outlines rasterised at {coverage.PROBE_PX} px",
         notes=_notes(tables, found),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fontmilld.render.recipe import StyleSpec, TextSpec
-from fontmilld.render.shaping import EM, Box, Matrix, TypeFont, shape
+from fontmilld.render.shaping import EM, Box, GlyphRun, Matrix, TypeFont, shape
 
 # The eye's distance from the block, in lengths of the block's diagonal.
 _EYE: Final = 2.0
@@ -59,7 +59,7 @@ def compose(font: TypeFont, text: TextSpec, style: StyleSpec) -> Block:
     runs = [
         shape(font, line, text.script, text.language, rtl=rtl, tracking=style.tracking) for line in lines
     ]
-    complete = all(run.is_complete and run.has_ink for run in runs)
+    complete = all(_is_complete(font, line, run) for line, run in zip(lines, runs, strict=True))
     if len(runs) == 1:
         return Block(runs[0].glyphs, runs[0].ink, complete)
     widest = max(run.advance for run in runs)
@@ -71,6 +71,12 @@ def compose(font: TypeFont, text: TextSpec, style: StyleSpec) -> Block:
         glyphs += [(g, x + dx, y + dy, cluster + start, box) for g, x, y, cluster, box in run.glyphs]
         start += len(line) + 1
     return Block(tuple(glyphs), _ink(glyphs), complete)
+
+
+def _is_complete(font: TypeFont, line: str, run: GlyphRun) -> bool:
+    """Return True if the line shows something, no .notdef, and no dotted circle that it does not ask for."""
+    gids = [glyph[0] for glyph in run.glyphs]
+    return run.has_ink and 0 not in gids and (font.circle not in gids or "\u25cc" in line)
 
 
 def _ink(glyphs: list[tuple[int, int, int, int, Box | None]]) -> Box:

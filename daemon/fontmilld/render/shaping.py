@@ -18,6 +18,7 @@ import uharfbuzz as hb
 from fontmilld.render.strikes import Strike, paste
 
 EM: Final = 16384
+_CIRCLE: Final = 0x25CC
 Matrix = tuple[float, float, float, float, float, float]
 
 # Letters of these scripts join or stack: extra space between clusters would break words apart.
@@ -41,11 +42,13 @@ class TypeFont:
     With a `strike`, it draws that strike's bitmaps, which have advances of their own.
     """
 
-    __slots__ = ("_advances", "_boxes", "hb", "inks", "strike", "widths")
+    __slots__ = ("_advances", "_boxes", "circle", "hb", "inks", "strike", "widths")
 
     def __init__(self, font: Any, strike: Strike | None = None) -> None:
         self.hb = font
         self.strike = strike
+        # What the shaper puts under a mark that no letter carries; nothing that the text says.
+        self.circle = font.get_nominal_glyph(_CIRCLE) or -1
         self.widths = _strike_widths(strike) if strike else {}
         self._boxes: dict[int, Box | None] = _strike_boxes(strike) if strike else {}
         self._advances: dict[str, int] = {}
@@ -105,11 +108,6 @@ class GlyphRun:
     def has_ink(self) -> bool:
         """Return True if any glyph has an outline."""
         return self.ink[2] > self.ink[0] and self.ink[3] > self.ink[1]
-
-    @property
-    def is_complete(self) -> bool:
-        """Return True if no character fell back to .notdef."""
-        return 0 not in [glyph[0] for glyph in self.glyphs]
 
 
 def instantiate(face: Any, axes: Mapping[str, float], bold: float) -> TypeFont:

@@ -167,6 +167,15 @@ def test_ink_has_the_extent_that_a_second_renderer_gives_it(real, count):
         assert np.abs(np.array([width, height]) - wanted).max() <= 2.5 + 0.01 * wanted.max(), (name, pair.index, label["text"])
 
 
+def test_every_mapped_character_is_accounted_for(real):
+    for name, face, reader in real:
+        report = face.report
+        counted = report.usable_count + report.empty_count + report.tofu_count + sum(report.unshaped.values()) + report.private_count
+        assert counted == report.mapped_count, name
+        text = {cp for cp in reader.cmap if unicodedata.category(chr(cp)) not in ("Cc", "Cf", "Cs", "Cn", "Zs", "Zl", "Zp")}
+        assert abs(len(text) - report.mapped_count) <= 0.01 * len(text) + 2, name
+
+
 def test_faces_and_scripts_are_as_many_as_promised(real):
     assert len({(face.report.sha256, face.face_index) for _, face, _ in real}) >= 40
     assert set(itertools.chain.from_iterable(face.report.scripts for _, face, _ in real)) >= SCRIPTS

@@ -59,6 +59,12 @@ def test_users_text_is_taken_where_the_face_can_draw_it(faces):
         labels(faces["inter"], 1, text="user", text_content="世界")
 
 
+def test_no_text_is_taken_for_which_the_shaper_makes_up_a_dotted_circle(faces):
+    """A vowel sign after the anusvara has no letter to stand on: the font would show one that the label lacks."""
+    found = labels(faces["devanagari"], 30, text="user", text_content="कि कंे घंि घर")
+    assert {word for r in found for word in r["text"].split()} <= {"कि", "घर"}
+
+
 def test_scripts_without_a_word_list_get_syllables(faces):
     found = [r for r in labels(faces["thai"], 60) if r["script"] == "Thai"]
     assert {r["text_source"] for r in found if len(r["text"]) > 3} == {"pseudo-words"}
