@@ -57,7 +57,7 @@ def _kinds() -> tuple[ErrorKind, ...]:
         # 2xx access
         k("denied", 200, "The caller may not do this.", "Ask the operator of the daemon for the role this verb needs.", False, x.DENIED),
         k("path-not-allowed", 201, "The path is outside the allowed roots.", "Choose a path beneath an allowed root, or start fontmilld with --allow-root.", False, x.DENIED),
-        k("path-unwritable", 202, "The output path cannot be written.", "Choose a folder the daemon's user can write to.", False, x.DENIED),
+        k("path-unwritable", 202, "The output path cannot be written.", "Choose a folder that fontmill's user can write to.", False, x.DENIED),
         # 3xx state
         k("unknown-session", 300, "There is no such session.", "Run `fontmill list` for the sessions.", False, x.FAILED),
         k("ambiguous-session", 301, "More than one session has this prefix.", "Give more characters of the session id.", False, x.USAGE),
@@ -65,10 +65,10 @@ def _kinds() -> tuple[ErrorKind, ...]:
         k("project-owned", 303, "Another daemon owns this project.", "Stop the other daemon, or use it through its own socket.", True, x.BUSY),
         k("project-differs", 304, "The project exists with another configuration.", "Use the same options as before, another --project name, or delete the old project.", False, x.FAILED),
         k("fingerprint-differs", 305, "The project was begun with other library versions, which draw other pixels.", "Install the versions named, or start a new project.", False, x.INCOMPATIBLE),
-        k("no-usable-fonts", 306, "Every font was refused.", "Run `fontmill fonts` or read the reasons given; supply other fonts.", False, x.FAILED),
+        k("no-usable-fonts", 306, "Every font was refused.", "Supply other fonts; the reasons are given.", False, x.FAILED),
         k("tree-corrupt", 307, "A state file of the project is damaged.", "Run `fontmill verify` and `fontmill repair` on the project.", False, x.FAILED),
         k("shutting-down", 308, "The daemon is shutting down.", "Try again when it is back.", True, x.BUSY),
-        k("cancelled", 309, "The session was cancelled.", "Start a new project.", False, x.FAILED),
+        k("cancelled", 309, "The session was cancelled.", "Start it again to go on, or begin a new project.", False, x.FAILED),
         k("unsupported-schema", 310, "A state file was written by a newer fontmill.", "Use the fontmill version that wrote it, or a newer one.", False, x.INCOMPATIBLE),
         k("text-missing", 311, "The text that the session was begun with is no longer in the project, or has changed.", "Start the project again with the same text.", False, x.FAILED),
         # 4xx capacity and resources

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from fontmill import plans, stream, wire
+from fontmill import plans, stream, verbs, wire
 from fontmill.endpoint import Endpoint
 from fontmill.plans import Peer, Plan
 
@@ -24,7 +24,7 @@ class Verbs(Generic[R]):
     """What both clients are made of: the verbs as plans, and the endpoint they go to.
 
     A verb returns a map (`Client`) or an awaitable of one (`AsyncClient`). It raises `FontmillError` with the
-    daemon's slug, `not-running`, or `timed-out`.
+    daemon's slug, `not-running`, `timed-out`, or `invalid-argument` for an argument that the verb does not take.
     """
 
     def __init__(self, socket: Path | None, timeout: float) -> None:
@@ -127,6 +127,7 @@ class Verbs(Generic[R]):
         return self._request(self._wait_plan(session, quiescent, timeout, patience))
 
     def _call_plan(self, op: str, args: Mapping[str, Any], timeout: float | None, key: str | None) -> Plan[Any]:
+        verbs.refuse_unknown(op, args)
         sent = {name: _plain(value) for name, value in args.items() if value is not None}
         reply = yield from plans.call(self._peer, op, sent, self.timeout if timeout is None else timeout, key)
         return reply.result

@@ -5,9 +5,10 @@ Argument validation, the command line and docs/protocol.md are all made from `VE
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -106,7 +107,7 @@ _ROWS = (
          reply=STATUS_REPLY),
     Verb("fonts", "Every face of the session and every refused file.", (SESSION,),
          reply="`{fonts: [{font_id, source, status, reason, ...}]}`"),
-    Verb("cancel", "Stop the session for good; what is made stays.", (SESSION,), "operator", True, STATUS_REPLY),
+    Verb("cancel", "End the session; what is made stays, and `start` with the same options takes it up again.", (SESSION,), "operator", True, STATUS_REPLY),
     Verb("complete", "Finish a paused session as it stands; what is missing counts as skipped.", (SESSION,), "operator", True,
          "The session summary."),
     Verb("detect", "Sessions found on disk at a path or in the folders of it, complete ones too.",
@@ -152,6 +153,20 @@ def validate(op: str, args: Mapping[str, Any]) -> dict[str, Any]:
     if PICTURE_ARGS[0] in verb.args:
         pictures.check(checked)
     return checked
+
+
+def refuse_unknown(op: str, args: Mapping[str, Any]) -> None:
+    """Raise `invalid-argument` for a name that the verb does not take: at the caller's side it is a slip."""
+    verb = VERBS.get(op)
+    known = [arg.name for arg in verb.args] if verb is not None else list(args)
+    for name in args:
+        if name not in known:
+            raise invalid(name, f"{op} takes no such argument.{_meant(name, known)}")
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _checked(arg: Arg, value: Any) -> Any:

@@ -150,5 +150,5 @@ def licensed(font: FontInfo, allowed: tuple[str, ...]) -> FontInfo:
 
 def _all_refused(fonts: tuple[FontInfo, ...]) -> FontmillError:
     refused = [{"source": font.source, "slug": font.slug, "reason": font.reason} for font in fonts[:SHOWN_REFUSALS]]
-    first = f" The first: {PurePath(fonts[0].source).name}: {fonts[0].reason}" if fonts else ""
+    first = f" The first: {PurePath(fonts[0].source).name}: {fonts[0].reason.rstrip('.')}." if fonts else ""
     return FontmillError("no-usable-fonts", f"Every font was refused ({len(fonts)}).{first}", {"refused": refused})

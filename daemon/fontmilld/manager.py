@@ -17,7 +17,7 @@ from fontmill.model import ExportConfig, ExportSession, FontProgress, Part
 from fontmilld.core.lifecycle import KEPT, LIFTED_BY_RESUME, Phase, Reason
 from fontmilld.inspection import Inspection
 from fontmilld.intake import Intake, Probing, StartRequest
-from fontmilld.opening import Mend, OpenTree
+from fontmilld.opening import Mend, OpenTree, refuse_different
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, RenderTask, Reply, Task
 from fontmilld.session import ManagedSession, NoWriter, Writer
 from fontmilld.store import writer as reports
@@ -146,8 +146,10 @@ class PersistentExportManager:
     def _take_up(self, holder: ManagedSession, wanted: ExportSession) -> Any:
         if holder.life.phase is Phase.PREPARING:
             return FontmillError("busy", "The project is just being opened.", after_ms=500)
-        if holder.session.config.identity() != wanted.config.identity():
-            return FontmillError("project-differs", "A session with another configuration is running in this project.")
+        try:
+            refuse_different(holder.session, wanted)
+        except FontmillError as error:
+            return error
         holder.lift(*LIFTED_BY_RESUME)
         return self._start_reply(holder, True)
 

@@ -171,10 +171,7 @@ def _refuse_foreign(tree: LocalTree, wanted: ExportSession) -> None:
 
 def _same(found: ExportSession, wanted: ExportSession, force: bool) -> ExportSession:
     """The session on disk, with the caller's durability and font paths, when it draws the same pictures (I2)."""
-    differences = _differences(found, wanted)
-    if differences:
-        shown = "; ".join(differences[:SHOWN_DIFFERENCES])
-        raise FontmillError("project-differs", f"The project exists with another configuration: {shown}.", {"differences": differences})
+    refuse_different(found, wanted)
     versions = _differing(found.fingerprint, wanted.fingerprint)
     if versions and not force:
         shown = "; ".join(versions[:SHOWN_DIFFERENCES])
@@ -183,6 +180,14 @@ def _same(found: ExportSession, wanted: ExportSession, force: bool) -> ExportSes
     fonts = tuple(replace(font, source=sources.get(font.font_id, font.source)) for font in found.fonts)
     config = replace(found.config, durability=wanted.config.durability, fallback_paths=wanted.config.fallback_paths)
     return replace(found, fonts=fonts, config=config, fingerprint=wanted.fingerprint)
+
+
+def refuse_different(found: ExportSession, wanted: ExportSession) -> None:
+    """Raise `project-differs`, naming what differs, when the two would draw other pictures."""
+    differences = _differences(found, wanted)
+    if differences:
+        shown = "; ".join(differences[:SHOWN_DIFFERENCES])
+        raise FontmillError("project-differs", f"The project exists with another configuration: {shown}.", {"differences": differences})
 
 
 def _differences(found: ExportSession, wanted: ExportSession) -> list[str]:

@@ -168,6 +168,8 @@ class ManagedSession:
                 self._register(info, tree.recovery.fonts[info.font_id].state)
             else:
                 self.tracker.register_font(info.font_id, info.total_samples, skipped=info.total_samples)
+                if not self.resumed:
+                    self._write_log(layout.ERRORS_LOG, "font-refused", {"source": info.source, "slug": info.slug, "reason": info.reason})
         for font_id, found in tree.recovery.fonts.items():
             self.plan.add(font_id, found.todo)
             if not found.todo and not found.finished:
@@ -533,7 +535,7 @@ class ManagedSession:
     def lift(self, *reasons: Reason) -> None:
         """Remove reasons and go on when none is left."""
         if self.life.ended:
-            raise FontmillError("wrong-state", f"The session has already {self.life.status}.")
+            raise self._over()
         before = self.life.reasons
         self.life = self.life.lift(*reasons)
         if before == self.life.reasons:
@@ -547,6 +549,10 @@ class ManagedSession:
         self._persist()
         self._tell("session-resumed", {"reasons": sorted(self.life.reasons)})
 
+    def _over(self) -> FontmillError:
+        how = "been cancelled" if self.reason == "cancelled" else self.life.status
+        return FontmillError("wrong-state", f"The session has already {how}.")
+
     def _run_clock(self) -> None:
         if self.life.dispatching:
             self.tracker.run_clock(self.around.now())
@@ -554,7 +560,7 @@ class ManagedSession:
     def complete_as_is(self) -> None:
         """Finish with what there is; the rest counts as skipped."""
         if self.life.ended:
-            raise FontmillError("wrong-state", f"The session has already {self.life.status}.")
+            raise self._over()
         if self.life.phase is Phase.PREPARING:
             raise FontmillError("busy", "The session is just being opened.", after_ms=500)
         self._ending = True
@@ -574,7 +580,7 @@ class ManagedSession:
     def cancel(self) -> None:
         """Stop for good. What is made stays."""
         if self.life.ended:
-            raise FontmillError("wrong-state", f"The session has already {self.life.status}.")
+            raise self._over()
         for font_id in list(self.plan.fonts):
             for batch, result in self.plan.withdraw(font_id)[1]:
                 self._journal(batch, result)
@@ -754,7 +760,7 @@ class ManagedSession:
         overall = self.tracker.overall(now).to_dict()
         running = self.life.dispatching
         overall["processing_rate"] = overall["processing_rate"] if running else 0.0
-        overall["estimated_time_remaining"] = overall["estimated_time_remaining"] if running or self.life.ended else None
+        overall["estimated_time_remaining"] = overall["estimated_time_remaining"] if running or self.life.phase is Phase.COMPLETED else None
         return {
             "session_id": self.id, "project_name": self.session.project_name, "output_path": self.session.output_path,
             "project_path": self.path, "status": self.life.status, "phase": str(self.life.phase),

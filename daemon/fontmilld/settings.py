@@ -68,9 +68,9 @@ def _from_file(config: str) -> dict[str, Any]:
     try:
         return tomllib.loads(Path(config).read_text(encoding="utf-8"))
     except OSError as error:
-        raise invalid("config", f"the file cannot be read ({error.strerror}).") from error
+        raise invalid("config", f"{config} cannot be read ({error.strerror}).") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise invalid("config", f"the file is not valid TOML ({error}).") from error
+        raise invalid("config", f"{config} is not valid TOML ({error}).") from error
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -157,7 +157,7 @@ def test_status(cli: Cli, daemon: Any) -> None:
     assert "10 of 40 (25 %), 0 failed, 0 skipped" in shown
     assert "/data/plates" in shown
     shown = cli("status").out
-    assert shown.splitlines()[0].split() == ["pid", "7"]
+    assert "process 7" in shown.splitlines()[0]
     assert "10/40" in shown.splitlines()[-1]
 
 
@@ -209,13 +209,34 @@ def test_pause_waits_until_nothing_is_written(cli: Cli, daemon: Any) -> None:
 
 def test_cancel_complete_ping_hello(cli: Cli, daemon: Any) -> None:
     daemon.answers |= {
-        "cancel": fake.status(status="failed", reason="cancelled"), "complete": {"session_id": "s", "total_samples": 5, "status": "completed"},
+        "cancel": fake.status(status="failed", reason="cancelled", quiescent=True), "complete": {"session_id": "s", "total_samples": 5, "status": "completed"},
         "hello": {"version": 1, "features": ["events", "replay"]},
     }
     assert "failed (cancelled)" in cli("cancel", "s").out
     assert "completed" in cli("complete", "s").out
     assert cli("ping").out.splitlines()[0].split() == ["boot", "boot-1"]
     assert cli("hello").out.splitlines()[1].split(None, 1) == ["features", "events, replay"]
+
+
+def test_cancel_waits_until_no_picture_is_being_written(cli: Cli, daemon: Any) -> None:
+    daemon.answers |= {"cancel": fake.status(status="failed", reason="cancelled"), "wait": fake.status(status="failed", exported_samples=12, quiescent=True)}
+    assert "12 of 40" in cli("cancel", "s").out
+    assert "10 of 40" in cli("cancel", "s", "--no-wait").out
+
+
+def test_what_was_completed_early_is_not_called_whole(cli: Cli, daemon: Any) -> None:
+    daemon.answers["status"] = fake.status(status="completed", exported_samples=4, skipped_samples=36)
+    assert "4 of 40 (10 %), 0 failed, 36 skipped" in cli("status", "s").out
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (("run", "--font", "x"), "There is no option --font here. Did you mean --fonts? See `fontmill run --help`."),
+    (("list", "--smaples", "3"), "There is no option --smaples here. See `fontmill list --help`."),
+    (("ping", "me"), "There is no argument me here. See `fontmill ping --help`."),
+])
+def test_an_option_that_is_not_there_says_what_was_meant(cli: Cli, words: tuple[str, ...], told: str) -> None:
+    done = cli(*words)
+    assert (done.code, done.err) == (2, f"fontmill: {told}\n")
 
 
 def test_shutdown_waits_until_the_daemon_is_gone(cli: Cli, daemon: Any) -> None:

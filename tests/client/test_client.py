@@ -50,6 +50,13 @@ def test_errors_of_the_daemon(daemon: Any, client: Client) -> None:
     assert slug(client.call, "no-such-verb") == "unknown-verb"
 
 
+def test_a_slip_in_the_name_of_an_argument_is_refused_before_anything_is_sent(daemon: Any, client: Client) -> None:
+    with pytest.raises(FontmillError) as caught:
+        client.start("/data", "plates", ["/fonts"], num_sample=5)
+    assert (caught.value.slug, "Did you mean num_samples?" in caught.value.message) == ("invalid-argument", True)
+    assert daemon.requests == []
+
+
 def test_a_deadline_passes_and_the_late_answer_is_dropped(daemon: Any, client: Client) -> None:
     release = threading.Event()
     daemon.answers["status"] = lambda request: release.wait(5) and {"late": True}

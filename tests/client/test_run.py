@@ -203,7 +203,7 @@ def test_a_refused_start_ends_the_daemon(runner: Runner) -> None:
     code, out, err = runner.run("--json", pretend="refuse")
     assert code == 4
     assert json.loads(out)["error"]["n"] == "path-unwritable"
-    assert err == "fontmill: The output path /data cannot be written. Choose a folder the daemon's user can write to.\n"
+    assert err == "fontmill: The output path /data cannot be written. Choose a folder that fontmill's user can write to.\n"
     assert (runner.leftovers(), runner.daemons()) == ([], 0)
 
 

@@ -42,8 +42,14 @@ class Output:
         """A remark on stderr."""
         print(line, file=sys.stderr, flush=True)
 
+    def draw(self, text: str) -> None:
+        """Text in place of what was drawn before it in this line of a terminal's stderr; "" wipes it."""
+        print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)
+
     def error(self, error: FontmillError) -> None:
         """One line on stderr that says what is wrong and what to do; with `--json` the error object as well."""
         if self.as_json:
             self.emit({"error": error.to_wire()})
+        for font in error.details.get("refused") or ():
+            self.note(f"refused: {clean(font.get('source', ''))}: {clean(font.get('reason', ''))}")
         print(f"fontmill: {clean(' '.join(str(error).split()))}", file=sys.stderr, flush=True)

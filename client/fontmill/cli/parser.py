@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import shutil
 import textwrap
@@ -46,7 +47,19 @@ def parse(argv: list[str]) -> argparse.Namespace:
     verbs = root.add_subparsers(dest="command", parser_class=_Parser)
     for name, command in COMMANDS.items():
         verbs.add_parser(name, command=command)
-    return root.parse_args(argv)
+    options: argparse.Namespace
+    options, unknown = root.parse_known_args(argv)
+    if unknown:
+        raise _unknown(unknown[0], options.command or "")
+    return options
+
+
+def _unknown(word: str, command: str) -> FontmillError:
+    known = [o.flag for o in (*(COMMANDS[command].options if command else ()), *GLOBALS, HELP) if o.flag]
+    near = difflib.get_close_matches(word.partition("=")[0], known, 1)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    kind = "option" if word.startswith("-") else "argument"
+    return usage_error(f"There is no {kind} {word} here.{meant}", command)
 
 
 def _add(parser: argparse.ArgumentParser, options: Iterable[Option], below: bool = False) -> None:

@@ -60,6 +60,7 @@ def repair(call: Invocation) -> int:
     with _served(call):
         answer = _asked(call)
         if answer.get("session_id"):
+            call.output.note(f"{count(answer.get('damaged', 0))} damaged; {count(answer.get('remade_samples', 0))} pairs are made anew")
             return _awaited(call, answer)
     call.output.result(answer, ["nothing to repair"])
     return ExitStatus.OK
@@ -75,7 +76,11 @@ def delete(call: Invocation) -> int:
     """Remove a session and its files."""
     with _served(call):
         answer = _asked(call)
-    call.output.result(answer, lines(answer))
+    foreign = answer.get("foreign_files") or ()
+    told = [f"deleted {clean(answer.get('session_id', ''))}"]
+    if foreign:
+        told.append(f"{count(len(foreign))} files that are not fontmill's stay: {clean(', '.join(map(str, foreign[:SHOWN_DAMAGE])))}")
+    call.output.result(answer, told)
     return ExitStatus.OK
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any, Self
 
 from fontmill.cli.arguments import Invocation, start_args
-from fontmill.cli.live import view
+from fontmill.cli.live import Looking, view
 from fontmill.cli.private import PrivateDaemon
 from fontmill.cli.start import place, tell_refused
 from fontmill.cli.text import SELF_HEALING, clean, count, outcome, rate, whole, why
@@ -112,8 +112,8 @@ class Job:
         return exit_status
 
     def _whole(self) -> int:
+        answer = self._looked_at(self._start)
         began = time.monotonic()
-        answer = self._start()
         self._session = str(answer["session_id"])
         tell_refused(self._output, answer)
         status: Map = self._client.status(self._session)
@@ -126,6 +126,20 @@ class Job:
             status = self._client.resume(self._session)
         status = self._follow(status)
         return self._report(status, answer, before, time.monotonic() - began)
+
+    def _looked_at(self, start: Callable[[], Map]) -> Map:
+        looking = Looking(self._output, bool(self._call.options.progress))
+
+        def tick() -> None:
+            _check(self._signals, self._daemon)
+            looking.tick()
+
+        self._client.tick = tick
+        try:
+            return start()
+        finally:
+            looking.close()
+            self._client.tick = lambda: _check(self._signals, self._daemon)
 
     def _start(self) -> Map:
         key = os.urandom(16).hex()

@@ -8,7 +8,17 @@ from typing import Any
 
 from fontmill.cli.arguments import Invocation
 from fontmill.cli.simple import lines
-from fontmill.cli.text import clean, count, outcome, sessions_table, status_line, status_lines, table, whole
+from fontmill.cli.text import (
+    clean,
+    count,
+    daemon_lines,
+    outcome,
+    sessions_table,
+    status_line,
+    status_lines,
+    table,
+    whole,
+)
 from fontmill.errors import ExitStatus, FontmillError
 
 PATIENCE = 60.0
@@ -17,16 +27,25 @@ POLL = 0.02
 
 def pause(call: Invocation) -> int:
     """Pause, and unless told otherwise wait until no picture is being written any more."""
-    session = call.verb_args()["session"]
+    return _quieted(call, "Paused")
+
+
+def cancel(call: Invocation) -> int:
+    """Cancel, and unless told otherwise wait until no picture is being written any more."""
+    return _quieted(call, "Cancelled")
+
+
+def _quieted(call: Invocation, done: str) -> int:
+    args = call.verb_args()
     client, limit = call.client(), call.timeout or PATIENCE
-    status = client.pause(session)
+    status = client.call(call.command, args)
     if not call.options.no_wait and not status.get("quiescent", True):
         try:
-            status = client.wait(status.get("session_id", session), timeout=limit)
+            status = client.wait(status.get("session_id", args["session"]), timeout=limit)
         except FontmillError as error:
             if error.slug != "timed-out":
                 raise
-            raise FontmillError("timed-out", f"Paused, but pictures were still being written after {limit:g} s.") from error
+            raise FontmillError("timed-out", f"{done}, but pictures were still being written after {limit:g} s.") from error
     call.output.result(status, status_lines(status))
     return ExitStatus.OK
 
@@ -39,7 +58,7 @@ def status(call: Invocation) -> int:
         call.output.result(answer, status_lines(answer))
     else:
         daemon = answer.get("daemon")
-        about = lines(daemon) if isinstance(daemon, Mapping) else []
+        about = daemon_lines(daemon) if isinstance(daemon, Mapping) else []
         call.output.result(answer, [*about, "", *_sessions(answer.get("sessions") or ())])
     return ExitStatus.OK
 

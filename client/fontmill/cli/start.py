@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fontmill.cli.arguments import Invocation, start_args
+from fontmill.cli.live import Looking
 from fontmill.cli.output import Output
 from fontmill.cli.text import clean, project
 from fontmill.errors import ExitStatus
@@ -14,7 +15,11 @@ from fontmill.errors import ExitStatus
 def run(call: Invocation) -> int:
     """Start a session, or take up the one that the project holds; return once it is recorded."""
     args, _workers = start_args(call.options)
-    answer = call.client().call_start(args, call.timeout)
+    looking = Looking(call.output, lines=False)
+    try:
+        answer = call.client(tick=looking.tick).call_start(args, call.timeout)
+    finally:
+        looking.close()
     tell_refused(call.output, answer)
     call.output.result(answer, _lines(args, answer))
     return ExitStatus.OK

@@ -45,7 +45,7 @@ VERSION = Option("version", "Show the version.", "--version")
 
 
 def _option(arg: Arg) -> Option:
-    text = arg.help.replace("; absolute on the wire", "")
+    text = arg.help.replace("; absolute on the wire", "").replace("the absolute path of its project", "the folder of its project")
     if arg.choices:
         text += f" One of {', '.join(arg.choices)}."
     if arg.default not in (None, ()) and arg.kind != "bool":
@@ -107,7 +107,7 @@ _ROWS = (
             "With a session: ends when it completes or fails."),
     _verb("wait", handler="sessions:wait", help="Wait until the session completes, fails or pauses.",
           notes="Exit status 0: completed with every pair; 7: paused, or some are missing; 1: failed."),
-    _verb("cancel"),
+    _verb("cancel", NO_WAIT, handler="sessions:cancel", notes="Waits until no picture is being written any more."),
     _verb("complete"),
     _verb("detect", handler="projects:detect"),
     _verb("adopt", handler="projects:adopt"),

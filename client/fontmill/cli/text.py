@@ -37,9 +37,9 @@ def count(value: object) -> str:
 
 
 def percent(status: Map) -> str:
-    """How much of a session is settled, rounded down so that 100 % means all."""
+    """How much of a session is made, rounded down so that 100 % means all."""
     total = whole(status, "total_samples")
-    return f"{settled(status) * 100 // total} %" if total else "-"
+    return f"{whole(status, 'exported_samples') * 100 // total} %" if total else "-"
 
 
 def whole(status: Map, key: str) -> int:
@@ -93,34 +93,37 @@ def project(status: Map) -> str:
 
 
 def facts(status: Map) -> str:
-    """What a live view tells beside the bar."""
-    parts = [rate(status.get("processing_rate")), f"{duration(status.get('estimated_time_remaining'))} left"]
+    """How fast a session goes, how long it will take, and how far its fonts are."""
+    active = status.get("status") == "active"
+    parts = [rate(status.get("processing_rate")), f"{duration(status.get('estimated_time_remaining'))} left"] if active else []
     parts.append(f"fonts {fonts_done(status)}")
     if whole(status, "failed_samples"):
         parts.append(f"{count(status['failed_samples'])} failed")
-    if status.get("bottleneck"):
-        parts.append(clean(status["bottleneck"]))
-    if status.get("status") not in ("active", None):
-        parts.append(clean(status["status"]))
+    if active and status.get("bottleneck"):
+        parts.append(f"limited by {clean(status['bottleneck'])}")
+    return ", ".join(parts)
+
+
+def state(status: Map) -> str:
+    """The status in words, with the reason where there is one."""
     reason = why(status)
-    return ", ".join([*parts, reason] if reason else parts)
+    return clean(status.get("status", "")) + (f" ({reason})" if reason else "")
 
 
 def status_line(status: Map) -> str:
     """A session in one line."""
     pairs = f"{count(whole(status, 'exported_samples'))} of {count(whole(status, 'total_samples'))} pairs"
-    return f"{clean(status.get('project_name', ''))}: {clean(status.get('status', ''))}, {pairs}, {facts(status)}"
+    return f"{clean(status.get('project_name', ''))}: {state(status)}, {pairs}, {facts(status)}"
 
 
 def status_lines(status: Map) -> list[str]:
     """A session as a block of lines."""
-    reason = why(status)
     pairs = f"{count(whole(status, 'exported_samples'))} of {count(whole(status, 'total_samples'))} ({percent(status)})"
     missing = f"{count(whole(status, 'failed_samples'))} failed, {count(whole(status, 'skipped_samples'))} skipped"
     rows = [
         ("session", clean(status.get("session_id", ""))),
         ("dataset", project(status)),
-        ("status", clean(status.get("status", "")) + (f" ({reason})" if reason else "")),
+        ("status", state(status)),
         ("pairs", f"{pairs}, {missing}"),
     ]
     if isinstance(status.get("fonts"), Mapping):
@@ -128,10 +131,18 @@ def status_lines(status: Map) -> list[str]:
     if status.get("status") == "active":
         rows.append(("rate", f"{rate(status.get('processing_rate'))}, {duration(status.get('estimated_time_remaining'))} left"))
         rows.append(("phase", clean(status.get("phase") or "-")))
-        rows.append(("bottleneck", clean(status.get("bottleneck") or "-")))
+        rows.append(("limited by", clean(status.get("bottleneck") or "-")))
     if "durable_samples" in status:
         rows.append(("durable", f"{count(whole(status, 'durable_samples'))} pairs survive power loss"))
     return [f"{label:<11}{text}" for label, text in rows if text]
+
+
+def daemon_lines(daemon: Map) -> list[str]:
+    """The daemon in two lines."""
+    workers = f"{count(daemon.get('workers_ready'))} of {count(daemon.get('workers'))} workers"
+    share = daemon.get("memory_share")
+    memory = f", {share:.0%} of its memory in use" if isinstance(share, float) else ""
+    return [f"{'daemon':<11}process {clean(daemon.get('pid', '-'))}, up {duration(daemon.get('uptime'))}, {workers}{memory}"]
 
 
 def sessions_table(sessions: Iterable[Map]) -> list[str]:

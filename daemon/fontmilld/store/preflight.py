@@ -30,10 +30,10 @@ def validate_output_path(path: str, allowed_roots: Sequence[str]) -> PathValidat
         resolved = os.path.realpath(path)
         roots = [os.path.realpath(root) for root in allowed_roots]
     except OSError:
-        return PathValidation(path, False, "path-not-allowed", "The output path cannot be resolved.")
+        return PathValidation(path, False, "path-not-allowed", f"The output path {path} cannot be resolved.")
     if not any(is_beneath(resolved, root) for root in roots):
-        return PathValidation(resolved, False, "path-not-allowed", "The output path is outside the allowed roots.")
-    return _writable(resolved)
+        return PathValidation(resolved, False, "path-not-allowed", f"The output path {path} is outside the allowed roots.")
+    return _writable(path, resolved)
 
 
 def is_beneath(path: str, root: str) -> bool:
@@ -41,18 +41,18 @@ def is_beneath(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip("/") + "/")
 
 
-def _writable(resolved: str) -> PathValidation:
+def _writable(path: str, resolved: str) -> PathValidation:
     nearest = nearest_existing(resolved)
     try:
         is_folder = stat.S_ISDIR(os.stat(nearest).st_mode)
     except OSError:
         is_folder = False
     if not is_folder:
-        return PathValidation(resolved, False, "path-unwritable", "A part of the output path is not a folder.")
+        return PathValidation(resolved, False, "path-unwritable", f"A part of the output path {path} is not a folder.")
     if not os.access(nearest, os.W_OK | os.X_OK):
-        return PathValidation(resolved, False, "path-unwritable", "The output path may not be written by fontmilld's user.")
+        return PathValidation(resolved, False, "path-unwritable", f"The output path {path} may not be written by fontmilld's user.")
     if os.statvfs(nearest).f_flag & os.ST_RDONLY:
-        return PathValidation(resolved, False, "path-unwritable", "The output's file system is read-only.")
+        return PathValidation(resolved, False, "path-unwritable", f"The file system of the output path {path} is read-only.")
     return PathValidation(resolved, True)
 
 
@@ -90,7 +90,7 @@ def discover_fonts(paths: Iterable[str], limit: int = DEFAULT_FONT_LIMIT) -> lis
     found: dict[str, str] = {}
     for number, path in enumerate(paths):
         if not path.startswith("/") or not os.path.lexists(path):
-            raise FontmillError("invalid-argument", f"fonts[{number}]: there is no such file or folder.", {"field": f"fonts[{number}]"})
+            raise FontmillError("invalid-argument", f"fonts[{number}]: there is no file or folder {path}.", {"field": f"fonts[{number}]"})
         for file in _font_files(path):
             found.setdefault(os.path.realpath(file), file)
             if len(found) > limit:

@@ -6,6 +6,7 @@ reasons live here alone. May be used from any thread; all share one connection u
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import sqlite3
@@ -87,6 +88,7 @@ class SessionStateManager:
         self._guard = threading.RLock()
         self.recreated = False
         os.makedirs(directory, mode=0o700, exist_ok=True)
+        self._lock = _locked(directory)
         try:
             self._prepare()
         except sqlite3.DatabaseError as error:
@@ -96,7 +98,7 @@ class SessionStateManager:
                     action="See that no other fontmilld or tool uses the state directory, and that its disk is sound.",
                 ) from error
             log.warning("the index of sessions is damaged and begun anew: %s", error)
-            self.close()
+            self._disconnect()
             self._move_aside()
             self._prepare()
             self.recreated = True
@@ -149,7 +151,13 @@ class SessionStateManager:
             return self._connection().execute(query, arguments).fetchall()
 
     def close(self) -> None:
-        """Close every thread's connection; nobody may use the manager afterwards."""
+        """Close the connection and let another daemon use the directory; nobody may use the manager afterwards."""
+        self._disconnect()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _disconnect(self) -> None:
         with self._guard:
             if self._db is not None:
                 self._db.close()
@@ -303,6 +311,19 @@ def _save_progress(db: sqlite3.Connection, session_id: str, fonts: Iterable[Font
         "UPDATE fonts SET status=?, progress=? WHERE session_id=? AND font_id=?",
         [(font.status, orjson.dumps(font.to_dict()), session_id, font.font_name) for font in fonts],
     )
+
+
+def _locked(directory: str) -> int:
+    """A descriptor whose lock says that a daemon uses this directory. Raises `busy` when another one does."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(fd)
+        raise FontmillError(
+            "busy", "Another fontmilld uses this state directory.", action="Use that one, or choose another --state-dir.",
+        ) from error
+    return fd
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:

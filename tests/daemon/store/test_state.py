@@ -41,6 +41,14 @@ def test_a_saved_session_is_loaded_as_it_was(state):
     assert state.load_session_state("s1") == session(1, inter="Inter")
 
 
+def test_two_daemons_never_share_a_state_directory(state, tmp_path):
+    with pytest.raises(FontmillError) as caught:
+        SessionStateManager(str(tmp_path / "state"))
+    assert (caught.value.slug, "--state-dir" in caught.value.action) == ("busy", True)
+    state.close()
+    SessionStateManager(str(tmp_path / "state")).close()
+
+
 def test_an_unknown_session_is_an_error(state):
     with pytest.raises(FontmillError) as caught:
         state.load_session_state("none")
