@@ -20,8 +20,11 @@ _LICENCES: Final = (
     ("OFL-1.1", r"open font licen[sc]e|scripts\.sil\.org/ofl|openfontlicense\.org"),
     ("Apache-2.0", r"apache licen[sc]e|apache\.org/licenses"),
     ("Ubuntu-font-1.0", r"ubuntu font licen[sc]e"),
-    ("Bitstream-Vera", r"bitstream vera"),
-    ("GPL", r"gnu general public licen[sc]e|\bgpl\b"),
+    ("Bitstream-Vera", r"bitstream vera|dejavu-fonts\.org/wiki/license"),
+    # Version 1 of the Liberation licence is the GPL with exceptions.
+    ("GPL", r"gnu general public licen[sc]e|\bgpl\b|liberation fonts? licen[sc]e"),
+    ("IPA", r"ipa font licen[sc]e"),
+    ("Arphic-1999", r"arphic public licen[sc]e"),
     ("MIT", r"\bmit licen[sc]e"),
     ("CC0-1.0", r"creativecommons\.org/publicdomain|\bcc0\b"),
     ("GUST", r"gust font licen[sc]e"),

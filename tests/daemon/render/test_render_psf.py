@@ -116,6 +116,19 @@ def test_flat_scenes_stay_flat_up_to_the_border(preset, channels):
             assert np.abs(out.astype(int) - value).max() <= any(s.kind == "sinc" for s in steps)
 
 
+@pytest.mark.parametrize("preset", ("document-camera-v1", "hradis2015", "plain"))
+def test_borders_are_what_the_middle_of_a_larger_picture_would_be(preset):
+    """Nothing is mirrored or repeated at a border: more scene around it changes no pixel inside."""
+    dice = np.random.default_rng(5)
+    for index in range(1, 25):
+        spec = drawn(index, preset=preset)
+        plan = degrade.prepare(spec)
+        wide = plan.margin + 24
+        scene = dice.integers(0, 256, (40 + 2 * wide, 70 + 2 * wide), dtype=np.uint8)
+        narrow = np.ascontiguousarray(scene[24:-24, 24:-24])
+        assert (degrade.degrade(scene, plan, wide).picture == degrade.degrade(narrow, plan, plan.margin).picture).all()
+
+
 def test_noise_has_the_sigma_that_the_label_states():
     flat = np.full((70, 300), 128, np.uint8)
     out = run(flat, [Spec("gaussian-noise", (("sigma", 5.0), ("seed", 9)))]).picture

@@ -19,7 +19,7 @@ from fontTools.ttLib import TTFont
 from PIL import Image, ImageFont
 
 from daemon.render.realfonts import debian_fonts
-from fontmilld.render.faces import Face, count_faces
+from fontmilld.render.faces import Face, count_faces, inspect_face
 from fontmilld.render.pair import PairRenderer, RenderedPair
 from fontmilld.render.settings import RenderSettings
 
@@ -165,6 +165,20 @@ def test_ink_has_the_extent_that_a_second_renderer_gives_it(real, count):
         _, _, width, height = label["text_box"]
         wanted = np.array([right - left, bottom - top]) * style["size"] / em
         assert np.abs(np.array([width, height]) - wanted).max() <= 2.5 + 0.01 * wanted.max(), (name, pair.index, label["text"])
+
+
+@pytest.mark.parametrize(("pattern", "licence", "words"), [
+    ("truetype/dejavu/DejaVuSans.ttf", "Bitstream-Vera", "Bitstream Vera"),
+    ("truetype/liberation/LiberationSans-Regular.ttf", "GPL", "Liberation Fonts license"),
+    ("truetype/lohit-devanagari/*.ttf", "OFL-1.1", "OFL 1.1"),
+    ("truetype/culmus/DavidCLM-Medium.otf", "GPL", "GNU General Public License"),
+    ("truetype/wqy/wqy-microhei.ttc", "Apache-2.0", "Apache License"),
+    ("opentype/terminus/terminus-normal.otb", "unknown", "Copyright"),
+])  # fmt: skip
+def test_licences_are_guessed_from_words_that_stand_in_the_font(pattern, licence, words):
+    report = inspect_face(debian_fonts(pattern)[0].read_bytes(), 0)
+    assert report.licence == licence
+    assert words in report.licence_evidence
 
 
 def test_every_mapped_character_is_accounted_for(real):

@@ -65,6 +65,15 @@ def test_text_of_a_bitmap_font_is_made_of_whole_pixels_at_a_strikes_size(terminu
             assert set(np.unique(pixels(pair.clear))) == {0, 255}
 
 
+def test_bytes_of_a_bitmap_font_do_not_depend_on_order(terminus):
+    options = {"style_variations": True, "enable_special_effects": True, "seed": 4}
+    together = [(p.clear, p.blurred, p.label) for p in pairs(terminus[1], 12, **options)]
+    face = Face(terminus[0], 0)
+    again = PairRenderer(RenderSettings(**options), face, face.report.sha256)
+    apart = {index: again.render(index) for index in (7, 12, 1, 2, 3, 11, 10, 9, 8, 4, 5, 6)}
+    assert together == [(p.clear, p.blurred, p.label) for _, p in sorted(apart.items())]
+
+
 def test_boxes_of_a_bitmap_font_are_those_of_its_pixels(terminus):
     for pair in pairs(terminus[1], 20, text_lines=2, style_variations=False, image_height=96):
         ink, boxed = pixels(pair.clear) == 0, None
