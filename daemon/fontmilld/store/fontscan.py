@@ -162,12 +162,17 @@ class FontScan:
         """Whether a line is whole and speaks of this font's files."""
         if claim.index > self._info.total_samples or not line.endswith(b"\n"):
             return False
-        names = [layout.image_name(self._id, claim.index, kind, self._width) for kind in self._kinds]
-        return [image.file_name for image in claim.images] == names and (not tail or is_sound(line))
+        if len(claim.images) != len(self._kinds):
+            return False
+        for kind, image in zip(self._kinds, claim.images, strict=True):
+            if image.file_name != layout.image_name(self._id, claim.index, kind, self._width):
+                return False
+        return not tail or is_sound(line)
 
     def _holds(self, claim: Claim, folder: ImageFolder, tail: bool) -> bool:
-        if any(folder.size(image.file_name) != image.size for image in claim.images):
-            return False
+        for image in claim.images:
+            if folder.size(image.file_name) != image.size:
+                return False
         return not tail or all(
             verify_file_integrity(self._tree, f"{self._images}/{image.file_name}", image.size, image.sha256)
             for image in claim.images
