@@ -7,7 +7,8 @@ import os
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable, Iterator, MutableSequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -64,10 +65,9 @@ def worker_main(end: ChildEnd, array: MutableSequence[int], slot: int) -> None:
 
 @dataclass(slots=True)
 class OpenFont:
-    """A font that is ready to draw, and the folder its pictures go to."""
+    """A font that is ready to draw."""
 
     renderer: PairRenderer
-    folder: ImageFolder
     font_id: str
     width: int
     kinds: tuple[str, ...]
@@ -131,14 +131,28 @@ class Worker:
         self._clock.waited()
         try:
             self._vitals.beat(Doing.OPENING, task.serial)
-            font = self._open(self._contexts[task.session_id, task.font_id])
-            tally = self._draw_all(font, task)
+            context = self._contexts[task.session_id, task.font_id]
+            with self._folder(context) as folder:
+                tally = self._draw_all(self._open(context), folder, task)
         except FontmillError as error:
             return BatchFailed(task.serial, error.slug, error.message, error.details)
         except FontProblem as problem:
             return BatchFailed(task.serial, problem.slug, problem.reason)
         return BatchDone(task.serial, b"".join(tally.lines), len(tally.lines), tuple(tally.failures),
                          tally.written, self._clock.take(), tally.retries)
+
+    @contextmanager
+    def _folder(self, context: FontContext) -> Iterator[ImageFolder]:
+        """Where the pictures of one batch go. Opened for each: the path may name another folder by now (I7)."""
+        tree = self._opener(context.project_path)
+        try:
+            folder = tree.dir(layout.images_dir(context.font_id))
+        finally:
+            tree.close()
+        try:
+            yield folder
+        finally:
+            folder.close()
 
     def check(self, task: CheckTask) -> CheckDone | BatchFailed:
         """Hold a part of a font's labels against the tree; `deep` draws every pair of it again."""
@@ -190,15 +204,23 @@ class Worker:
         data = read_font(context.source)
         if font_digest(data) != context.sha256:
             raise FontmillError("font-changed")
-        tree, session = self._opener(context.project_path), _session_of(context)
-        text = required_text(tree, session) if session.config.text_sha256 else ""
-        settings = RenderSettings.from_config({**context.settings, "text_content": text})
+        settings = RenderSettings.from_config({**context.settings, "text_content": self._text(context)})
         face = Face(data, context.face_index, context.record)
-        folder = tree.dir(layout.images_dir(context.font_id))
-        return OpenFont(PairRenderer(settings, face, context.sha256, self._clock), folder, context.font_id,
-                        layout.index_width(context.num_samples), session.config.image_kinds)
+        return OpenFont(PairRenderer(settings, face, context.sha256, self._clock), context.font_id,
+                        layout.index_width(context.num_samples), _session_of(context).config.image_kinds)
 
-    def _draw_all(self, font: OpenFont, task: RenderTask) -> BatchTally:
+    def _text(self, context: FontContext) -> str:
+        """The user's own text, which lies in the project."""
+        session = _session_of(context)
+        if not session.config.text_sha256:
+            return ""
+        tree = self._opener(context.project_path)
+        try:
+            return required_text(tree, session)
+        finally:
+            tree.close()
+
+    def _draw_all(self, font: OpenFont, folder: ImageFolder, task: RenderTask) -> BatchTally:
         tally = BatchTally()
         beat, serial = self._vitals.beat, task.serial
         outcomes = font.renderer.render_range(task.first, task.last, lambda index: beat(Doing.DRAWING, serial, index))
@@ -207,17 +229,17 @@ class Worker:
                 tally.failures.append((outcome.index, outcome.slug, outcome.reason))
             else:
                 beat(Doing.WRITING, serial, outcome.index)
-                self._keep(font, outcome, tally)
+                self._keep(font, folder, outcome, tally)
                 self._clock.lap("write")
         return tally
 
-    def _keep(self, font: OpenFont, pair: RenderedPair, tally: BatchTally) -> None:
+    def _keep(self, font: OpenFont, folder: ImageFolder, pair: RenderedPair, tally: BatchTally) -> None:
         """Write the images, then claim them with a line: a line is never ahead of its pictures (I1)."""
         drawn = font.drawn(pair)
         self._clock.lap("encode")
         try:
             for name, data in drawn.files.items():
-                self._write(font.folder, name, data, tally)
+                self._write(folder, name, data, tally)
         except FontmillError as error:
             if not error.kind.retryable:
                 raise

@@ -1,0 +1,71 @@
+"""The worker without its process: what it writes where, and what it says of it."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import files
+from pathlib import Path
+
+import pytest
+
+from fontmill.model import ExportConfig
+from fontmilld.core import layout
+from fontmilld.pool.fontfile import font_digest, read_font
+from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, RenderTask
+from fontmilld.pool.vitals import Vitals
+from fontmilld.pool.worker import Worker
+from fontmilld.render.faces import inspect_face
+
+FONT = next(str(file.locate()) for file in files("fontpkg-amiri") or () if file.name == "Amiri-Regular.ttf")
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> FontContext:
+    data = read_font(FONT)
+    project = tmp_path_factory.mktemp("out") / "project"
+    (project / layout.images_dir("amiri")).mkdir(parents=True)
+    return FontContext(
+        session_id="s", font_id="amiri", project_path=str(project), num_samples=9, source=FONT, sha256=font_digest(data),
+        face_index=0, settings=ExportConfig(num_samples=9).identity(), record=inspect_face(data, 0).to_record(),
+    )
+
+
+@pytest.fixture
+def worker(context: FontContext) -> Worker:
+    made = Worker(Vitals([0] * 64, 0))
+    made.learn(context)
+    return made
+
+
+def drawn(worker: Worker, first: int, last: int) -> BatchDone | BatchFailed:
+    return worker.render(RenderTask(1, "s", "amiri", first, last))
+
+
+def test_a_batch_writes_its_pictures_and_answers_with_their_labels(worker: Worker, context: FontContext) -> None:
+    answer = drawn(worker, 1, 3)
+    assert isinstance(answer, BatchDone) and answer.done == 3 and not answer.failures
+    images = Path(context.project_path) / layout.images_dir("amiri")
+    assert len(list(images.glob("amiri_00[123]_*.png"))) == 6
+    assert answer.lines.count(b"\n") == 3
+
+
+def test_pictures_go_where_the_path_leads_now_not_where_it_led_before(worker: Worker, context: FontContext) -> None:
+    project = Path(context.project_path)
+    assert isinstance(drawn(worker, 4, 4), BatchDone)
+    moved = project.with_name("moved")
+    project.rename(moved)
+    shutil.copytree(moved, project)
+    before = sorted(moved.rglob("*.png"))
+    assert isinstance(drawn(worker, 5, 5), BatchDone)
+    assert sorted(moved.rglob("*.png")) == before
+    assert len(list(project.rglob("amiri_005_*.png"))) == 2
+
+
+def test_a_folder_that_is_gone_fails_the_batch_and_nothing_else(worker: Worker, context: FontContext) -> None:
+    images = Path(context.project_path) / layout.images_dir("amiri")
+    kept = images.with_name("kept")
+    images.rename(kept)
+    answer = drawn(worker, 6, 6)
+    assert isinstance(answer, BatchFailed) and not answer.slug.startswith("font-")
+    kept.rename(images)
+    assert isinstance(drawn(worker, 6, 6), BatchDone)
