@@ -21,7 +21,7 @@ from multiprocess import connection, forkserver
 
 from fontmilld.pool.messages import HEADER, MAX_MESSAGE_BYTES, Message, decode, encode
 
-PRELOAD = ["fontmilld.pool.worker", "fontmilld.pool.probe"]
+PRELOAD = ["fontmilld.pool.preload"]
 RECEIVE_BYTES = 1 << 18
 CHILD_NICENESS = 5
 """The supervisor goes first: on a busy machine it halves the slowest answers (p99 of `status`, bench/control.py)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -51,6 +52,8 @@ def is_base(cp: int) -> bool:
     return not unicodedata.category(chr(cp)).startswith("M")
 
 
+# Words of twenty languages and all characters of a face are asked about, the same ones for most faces.
+@functools.lru_cache(maxsize=1 << 16)
 def script_of(cp: int) -> str:
     """Return the ISO 15924 code of the character's script ("Zyyy" for what all scripts share)."""
     return str(ucd.script(chr(cp)))

@@ -145,6 +145,8 @@ class Face:
             raise FontProblem("font-unreadable", "the font file no longer opens")
         self._plain = shaping.instantiate(self._hb, {}, 0.0)
         self._strikes = coverage.strike_fonts(self._hb, _read_strikes(data, face_index)) if report.strikes else {}
+        # Characters, not numbers: whole word lists are held against them.
+        self._drawable = frozenset(map(chr, self.usable)) | (frozenset(" ") if self.has_space else frozenset())
 
     @property
     def strikes(self) -> tuple[int, ...]:
@@ -160,7 +162,7 @@ class Face:
 
     def can_draw(self, text: str) -> bool:
         """Return True if every character of `text` is usable; the space counts if it is mapped."""
-        return all(ord(c) in self.usable or (c == " " and self.has_space) for c in text)
+        return self._drawable.issuperset(text)
 
     @property
     def has_space(self) -> bool:

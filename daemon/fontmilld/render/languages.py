@@ -7,8 +7,6 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-import wordfreq
-
 from fontmilld.render import charset
 
 _LIST_SIZE: Final = 3000
@@ -55,7 +53,13 @@ def direction_of(script: str) -> str:
 @functools.lru_cache(maxsize=64)
 def common_words(language: Language) -> tuple[str, ...]:
     """Return up to 3,000 common words, NFC, in the language's own letters, most frequent first."""
+    # Not at the top: the supervisor imports this module, and never asks for words.
+    import wordfreq  # noqa: PLC0415
+
     words = wordfreq.top_n_list(language.tag, _LIST_SIZE, wordlist="small")
+    # The library keeps whole lists, 100 MB for all languages.
+    wordfreq.get_frequency_list.cache_clear()
+    wordfreq.top_n_list.cache_clear()
     kept = (_spelt(unicodedata.normalize("NFC", word), language) for word in words)
     return tuple(word for word in kept if _is_plain(word, language))
 

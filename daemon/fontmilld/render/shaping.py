@@ -151,10 +151,9 @@ def _place(font: TypeFont, buffer: Any, extra: int) -> GlyphRun:
         x += widths.get(gid, advance) if widths and advance else advance
         if box is None:
             continue
-        left = min(left, at + box[0])
-        right = max(right, at + box[2])
-        bottom = min(bottom, move_y + box[1])
-        top = max(top, move_y + box[3])
+        x0, y0, x1, y1 = at + box[0], move_y + box[1], at + box[2], move_y + box[3]
+        left, bottom = x0 if x0 < left else left, y0 if y0 < bottom else bottom
+        right, top = x1 if x1 > right else right, y1 if y1 > top else top
     ink = (left, bottom, right, top) if right >= left else (0, 0, 0, 0)
     return GlyphRun(tuple(glyphs), x, ink)
 

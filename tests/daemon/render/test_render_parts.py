@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from fontmilld.render import encode, noise
+from fontmilld.render import encode, languages, noise
 from fontmilld.render.fingerprint import fingerprint, missing_parts
 from fontmilld.render.settings import RenderSettings
 from fontmilld.render.stream import Concern, SampleStreams
@@ -107,8 +107,30 @@ def test_noise_fields_repeat_by_seed_and_differ_otherwise():
 
 def test_fingerprint_names_versions_and_is_the_same_in_another_process():
     mine = fingerprint()
-    assert {"render", "harfbuzz", "numpy", "opencv", "deflate", "wordfreq", "unicode", "probe"} <= mine.keys()
+    assert {"render", "harfbuzz", "numpy", "opencv", "isal", "wordfreq", "unicode", "probe"} <= mine.keys()
     code = "import json; from fontmilld.render.fingerprint import fingerprint as f; print(json.dumps(f()))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENV)
     assert json.loads(run.stdout) == mine
     assert missing_parts() == []
+
+
+def test_a_png_does_not_depend_on_what_memory_held_before():
+    """The codec's tables are not cleared by Python: what earlier pictures left in them must not show."""
+    rng = np.random.default_rng(0)
+    pictures = [
+        np.clip(rng.normal(mean, sigma, (64, side)), 0, 255).astype(np.uint8)
+        for mean in (255, 128, 0) for sigma in (0, 1, 3, 30) for side in (8, 256, 900)
+    ]  # fmt: skip
+    wanted = [encode.png(picture) for picture in pictures]
+    for at in rng.integers(0, len(pictures), 1500):
+        junk = rng.integers(0, 256, int(rng.integers(1, 400_000)), dtype=np.uint8)
+        del junk
+        assert encode.png(pictures[at]) == wanted[at]
+
+
+def test_word_lists_leave_nothing_behind():
+    import wordfreq
+
+    languages.common_words.cache_clear()
+    assert len(languages.common_words(languages.LANGUAGES[0])) > 1000
+    assert wordfreq.top_n_list.cache_info().currsize == wordfreq.get_frequency_list.cache_info().currsize == 0
