@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from fontmilld.render.sheet import contact_sheet
+from fontmilld.render.sheet import caption, contact_sheet
 
 PER_FONT = 3
 COLUMNS = 3
@@ -20,7 +20,7 @@ def first_pairs(project: Path) -> list[tuple[str, bytes, bytes]]:
         first = {label["script"]: label for label in reversed(labels)}
         for script in sorted(first)[:PER_FONT]:
             clear, blurred = ((path.parent / first[script][f"{half}_file_name"]).read_bytes() for half in ("clear", "blurred"))
-            pairs.append((f"{script}  {path.parent.name}", clear, blurred))
+            pairs.append((caption(path.parent.name, first[script]), clear, blurred))
     return pairs
 
 

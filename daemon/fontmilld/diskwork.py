@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from fontmill.errors import FontmillError
+from fontmill.errors import FontmillError, invalid
 from fontmill.model import ValidationResult
+from fontmilld.core import layout
 from fontmilld.manager import Done
 from fontmilld.opening import TreeOpener
 from fontmilld.pool.fontfile import font_digest, read_font
-from fontmilld.projects import CheckPlan
+from fontmilld.projects import CheckPlan, Recorded
+from fontmilld.store import journal
 from fontmilld.store.files import LocalTree
 from fontmilld.store.litter import delete_project
 from fontmilld.store.lock import TreeLock
@@ -73,6 +75,23 @@ class DiskWork:
                 tree.close()
 
         self._in_thread("conclude", work, done)
+
+    def find_label(self, path: str, font_id: str, index: int, done: Callable[[Recorded | FontmillError], None]) -> None:
+        """See ProjectPorts."""
+        self._in_thread("find label", lambda: self._label(path, font_id, index), done)
+
+    def _label(self, path: str, font_id: str, index: int) -> Recorded:
+        resolved = self._opener.project(path)
+        tree = LocalTree(resolved)
+        try:
+            session = load_session(tree, resolved)
+            if not any(font.accepted and font.font_id == font_id for font in session.fonts):
+                raise invalid("font", f"the project has no font {font_id[:80]!r}; `fontmill fonts` lists them.")
+            if index > session.config.num_samples:
+                raise invalid("index", f"the project has {session.config.num_samples} pairs a font.")
+            return Recorded(resolved, session, journal.line_of(tree, layout.samples_file(font_id), index))
+        finally:
+            tree.close()
 
     def delete(self, path: str, session_id: str, done: Done) -> None:
         """See ProjectPorts."""

@@ -1,15 +1,15 @@
-"""Verification of a project by all workers: its checks as tasks for the pool, its findings put together."""
+"""Work for the pool beside batches: the verification of a project, check by check, and one pair drawn anew."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, FontInfo, ValidationResult
-from fontmilld.pool.messages import CheckDone, CheckTask, FontContext
+from fontmilld.pool.messages import CheckDone, CheckTask, FontContext, RedrawDone, RedrawTask, Task
 from fontmilld.store.verify import Check, CheckResult
 
 LEVELS = ("quick", "full", "deep")
@@ -24,6 +24,57 @@ def context_of(session: ExportSession, path: str, info: FontInfo) -> FontContext
         num_samples=session.config.num_samples, source=info.source, sha256=info.sha256,
         face_index=info.face_index, settings=session.config.identity(), record=info.record,
     )
+
+
+class Errand(Protocol):
+    """What the manager gives to the pool in turn with batches."""
+
+    def begin(self) -> None:
+        """It is in the queue now."""
+
+    def next_task(self, serial: int) -> tuple[FontContext, Task] | None:
+        """The next task, or None when all are out."""
+
+    def task_ended(self, serial: int, answer: Any) -> None:
+        """A worker answered; BatchFailed when it could not do it."""
+
+    def task_lost(self, serial: int) -> None:
+        """A worker died with the task."""
+
+
+@dataclass
+class Redraw:
+    """One pair drawn anew. `done` gets the worker's answer or an error, once."""
+
+    session: ExportSession
+    path: str
+    font_id: str
+    index: int
+    done: Callable[[RedrawDone | FontmillError], None]
+    _given: bool = False
+
+    def begin(self) -> None:
+        """See Errand."""
+
+    def next_task(self, serial: int) -> tuple[FontContext, RedrawTask] | None:
+        """See Errand."""
+        if self._given:
+            return None
+        self._given = True
+        info = next(font for font in self.session.fonts if font.font_id == self.font_id)
+        return context_of(self.session, self.path, info), RedrawTask(serial, self.session.session_id, self.font_id, self.index)
+
+    def task_ended(self, serial: int, answer: Any) -> None:
+        """See Errand."""
+        if isinstance(answer, RedrawDone) and not answer.slug:
+            self.done(answer)
+        else:
+            self.done(FontmillError(answer.slug, answer.reason if isinstance(answer, RedrawDone) else answer.message))
+
+    def task_lost(self, serial: int) -> None:
+        """See Errand."""
+        self._given = True
+        self.done(FontmillError("sample-poison", "Drawing this sample ended its process."))
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from fontmill.errors import FontmillError, invalid
 from fontmill.model import ExportConfig, ExportSession, FontInfo
 from fontmilld.core import layout
-from fontmilld.pool.messages import ProbeDone
+from fontmilld.pool.messages import ProbeDone, SheetDone
 from fontmilld.render import naming, sketch
 
 SHOWN_REFUSALS = 20
@@ -39,13 +39,19 @@ class StartRequest:
         if not layout.is_project_name(args["project_name"]):
             raise invalid("project_name", "use 1 to 100 letters, digits, `.`, `_` or `-`, beginning with a letter or digit.")
         text = args["text_content"]
-        digest = hashlib.sha256(text.encode()).hexdigest() if text else ""
-        config = replace(ExportConfig.from_dict(args), text_sha256=digest)
-        return cls(args["output_path"], args["project_name"], tuple(args["fonts"]), config, key, args["force"], text)
+        return cls(args["output_path"], args["project_name"], tuple(args["fonts"]), config_of(args), key, args["force"], text)
 
-    def settings(self) -> dict[str, Any]:
-        """What a process needs to know to draw."""
-        return {**self.config.identity(), "text_content": self.text}
+
+def config_of(args: Mapping[str, Any]) -> ExportConfig:
+    """The configuration that validated arguments ask for: in the place of the text, its digest."""
+    text = args["text_content"]
+    digest = hashlib.sha256(text.encode()).hexdigest() if text else ""
+    return replace(ExportConfig.from_dict(args), text_sha256=digest)
+
+
+def settings_of(config: ExportConfig, text: str) -> dict[str, Any]:
+    """What a process needs to know to draw."""
+    return {**config.identity(), "text_content": text}
 
 
 class Probing(Protocol):
@@ -59,8 +65,11 @@ class Probing(Protocol):
     def missing(self) -> tuple[str, ...]:
         """What this machine lacks for rendering, in sentences."""
 
-    def probe(self, source: str, settings: Mapping[str, Any], answer: Callable[[ProbeDone], None]) -> None:
-        """Inspect one file, and draw one sample of each face as `settings` ask for."""
+    def probe(self, source: str, settings: Mapping[str, Any], answer: Callable[[ProbeDone], None], samples: int = 0) -> None:
+        """Inspect one file, draw one sample of each face as `settings` ask for, and hand back `samples` pairs."""
+
+    def sheet(self, pairs: Sequence[Any], columns: int, answer: Callable[[SheetDone], None]) -> None:
+        """Put pairs on a contact sheet."""
 
 
 @dataclass
@@ -82,7 +91,7 @@ class Intake:
         self._sources = list(dict.fromkeys(sources))
         if not self._sources:
             self.done(FontmillError("no-fonts"))
-        settings = self.request.settings()
+        settings = settings_of(self.request.config, self.request.text)
         for source in self._sources:
             self.probing.probe(source, settings, lambda found, source=source: self._probed(source, found))  # type: ignore[misc]
 
@@ -102,7 +111,7 @@ class Intake:
         if misfit is not None:
             return FontmillError("invalid-argument", misfit.reason)
         if not any(font.accepted for font in fonts):
-            return _all_refused(fonts)
+            return all_refused(fonts)
         session_id = f"{naming.slug(request.project_name)[:24] or 'session'}-{secrets.token_hex(4)}"
         return ExportSession(session_id, request.project_name, request.output_path, self.utc(), request.config, fonts,
                              dict(self.probing.fingerprint))
@@ -148,7 +157,8 @@ def licensed(font: FontInfo, allowed: tuple[str, ...]) -> FontInfo:
     return replace(font, status="skipped", slug="font-licence", reason=reason)
 
 
-def _all_refused(fonts: tuple[FontInfo, ...]) -> FontmillError:
+def all_refused(fonts: tuple[FontInfo, ...]) -> FontmillError:
+    """The error that tells why no font can be used."""
     refused = [{"source": font.source, "slug": font.slug, "reason": font.reason} for font in fonts[:SHOWN_REFUSALS]]
     first = f" The first: {PurePath(fonts[0].source).name}: {fonts[0].reason.rstrip('.')}." if fonts else ""
     return FontmillError("no-usable-fonts", f"Every font was refused ({len(fonts)}).{first}", {"refused": refused})

@@ -15,10 +15,11 @@ from typing import Any, Protocol
 from fontmill.errors import FontmillError
 from fontmill.model import ExportConfig, ExportSession, FontProgress, Part
 from fontmilld.core.lifecycle import KEPT, LIFTED_BY_RESUME, Phase, Reason
-from fontmilld.inspection import Inspection
+from fontmilld.inspection import Errand
 from fontmilld.intake import Intake, Probing, StartRequest
 from fontmilld.opening import Mend, OpenTree, refuse_different
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, RenderTask, Reply, Task
+from fontmilld.preview import Preview
 from fontmilld.session import ManagedSession, NoWriter, Writer
 from fontmilld.store import writer as reports
 from fontmilld.store.ledger import SessionStore
@@ -83,8 +84,8 @@ class PersistentExportManager:
         self._ports = ports
         self._probing = probing
         self._sessions: dict[str, ManagedSession] = {}
-        self._tasks: dict[int, ManagedSession | Inspection] = {}
-        self._inspections: deque[Inspection] = deque()
+        self._tasks: dict[int, ManagedSession | Errand] = {}
+        self._errands: deque[Errand] = deque()
         self._serial = 0
         self._served: set[str] = set()
         self._share = 0.0
@@ -106,6 +107,12 @@ class PersistentExportManager:
         finish = self._start_finisher(request.key, done)
         intake = Intake(request, self._probing, self._ports.utc, lambda result: self._open_new(request, result, finish))
         self._ports.check_output(request, lambda found: self._checked(request, found, intake, finish))
+
+    def preview(self, args: Mapping[str, Any], done: Done) -> None:
+        """A contact sheet of what `start` would make with these arguments. Raises `invalid-argument`."""
+        preview = Preview(args, self._probing, done)
+        preview.check()
+        self._ports.find_fonts(args["fonts"], preview.files_found)
 
     def _join_start(self, key: str, done: Done) -> bool:
         """A key that is being worked on gets one answer for all who asked."""
@@ -265,10 +272,10 @@ class PersistentExportManager:
         for session in [s for s in self._sessions.values() if s.path == path]:
             del self._sessions[session.id]
 
-    def inspect(self, inspection: Inspection) -> None:
-        """Share the pool with a verification."""
-        self._inspections.append(inspection)
-        inspection.begin()
+    def run_errand(self, errand: Errand) -> None:
+        """Share the pool with other work than batches."""
+        self._errands.append(errand)
+        errand.begin()
 
     def resume_session(self, name: str) -> dict[str, Any]:
         """resumeSession: lift what a user may lift; the tree of a stranded session is opened again."""
@@ -330,21 +337,21 @@ class PersistentExportManager:
     # Dispatch (pool.Dispatcher) ----------------------------------------------------------------------
 
     def next_task(self, slot: int) -> tuple[FontContext, Task] | None:
-        """A verification's check and a session's batch in turn; nothing while memory is short."""
+        """An errand's task and a session's batch in turn; nothing while memory is short."""
         if self._short_of_memory:
             return None
         if self._serial % 2:
-            return self._next_check() or self._next_batch(slot)
-        return self._next_batch(slot) or self._next_check()
+            return self._next_of_errands() or self._next_batch(slot)
+        return self._next_batch(slot) or self._next_of_errands()
 
-    def _next_check(self) -> tuple[FontContext, Task] | None:
-        while self._inspections:
-            work = self._inspections[0].next_task(self._serial + 1)
+    def _next_of_errands(self) -> tuple[FontContext, Task] | None:
+        while self._errands:
+            work = self._errands[0].next_task(self._serial + 1)
             if work is not None:
                 self._serial += 1
-                self._tasks[self._serial] = self._inspections[0]
+                self._tasks[self._serial] = self._errands[0]
                 return work
-            self._inspections.popleft()
+            self._errands.popleft()
         return None
 
     def _next_batch(self, slot: int) -> tuple[FontContext, Task] | None:
@@ -370,7 +377,7 @@ class PersistentExportManager:
     def task_ended(self, slot: int, task: Task, answer: Reply) -> None:
         """A worker answered."""
         owner = self._tasks.pop(task.serial)
-        if isinstance(owner, Inspection):
+        if not isinstance(owner, ManagedSession):
             owner.task_ended(task.serial, answer)
         elif isinstance(answer, BatchDone):
             owner.batch_done(task.serial, answer)
@@ -380,10 +387,10 @@ class PersistentExportManager:
     def task_lost(self, task: Task, culprit: int | None) -> None:
         """A worker is gone with a batch or a check."""
         owner = self._tasks.pop(task.serial)
-        if isinstance(owner, Inspection):
+        if not isinstance(owner, ManagedSession):
             owner.task_lost(task.serial)
-            if owner not in self._inspections:
-                self._inspections.append(owner)
+            if owner not in self._errands:
+                self._errands.append(owner)
         else:
             owner.batch_lost(task.serial, culprit)
 

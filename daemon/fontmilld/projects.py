@@ -1,4 +1,4 @@
-"""Operations on whole projects: detect, adopt, verify, repair, retry-failed, delete (RecoveryManager's verbs).
+"""Operations on whole projects: detect, adopt, verify, repair, retry-failed, rebuild, delete (RecoveryManager's verbs).
 
 Disk work runs in other threads or in the pool; what comes back is handled on the loop's thread.
 """
@@ -11,13 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import orjson
+
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, ValidationResult
 from fontmilld.core.lifecycle import KEPT
 from fontmilld.core.ranges import RangeSet
-from fontmilld.inspection import Inspection
+from fontmilld.inspection import Inspection, Redraw
 from fontmilld.manager import Done, PersistentExportManager
 from fontmilld.opening import Mend
+from fontmilld.pool.messages import RedrawDone
 from fontmilld.session import ManagedSession
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.parts import gather
@@ -38,6 +41,15 @@ class CheckPlan:
     checks: Sequence[Check]
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a project says of one pair: its session, and the line that claims it (b"" for none)."""
+
+    path: str
+    session: ExportSession
+    line: bytes
+
+
 class ProjectPorts(Protocol):
     """Disk work; each runs in a thread of its own and calls `done` on the loop with a result or an error."""
 
@@ -50,6 +62,9 @@ class ProjectPorts(Protocol):
     def conclude(self, plan: CheckPlan, results: list[CheckResult], level: str,
                  done: Callable[[ValidationResult | FontmillError], None]) -> None:
         """Put check results together with what is not an image."""
+
+    def find_label(self, path: str, font_id: str, index: int, done: Callable[[Recorded | FontmillError], None]) -> None:
+        """Read a project's session, and the label of one pair. An error when it has no such pair."""
 
     def delete(self, path: str, session_id: str, done: Done) -> None:
         """Remove what is ours of a project, and forget it."""
@@ -101,7 +116,7 @@ class ProjectOperations:
                 conclude=lambda results: self._ports.conclude(plan, results, level, ended),
                 done=ended, now=self._manager.now,
                 tell=lambda told: self._manager.publish("verify-progress", session_id, told))
-            self._manager.inspect(inspection)
+            self._manager.run_errand(inspection)
 
         def ended(result: ValidationResult | FontmillError) -> None:
             if isinstance(result, ValidationResult):
@@ -159,6 +174,22 @@ class ProjectOperations:
         held = [session for session in self._manager.sessions() if session.path == path]
         reasons = tuple(held[0].life.reasons & KEPT) if held else ()  # who was paused stays paused
         self._taken_down(name, lambda: self._manager.reopen(path, answered, mend=mend, reasons=reasons))
+
+    def rebuild(self, name: str, font_id: str, index: int, done: Done) -> None:
+        """Draw one pair anew, from session, font and index alone; nothing in the tree is touched."""
+        def found(recorded: Recorded | FontmillError) -> None:
+            if isinstance(recorded, FontmillError):
+                done(recorded)
+            else:
+                line = recorded.line
+                self._manager.run_errand(Redraw(recorded.session, recorded.path, font_id, index, lambda drawn: drawn_anew(drawn, line)))
+
+        def drawn_anew(drawn: RedrawDone | FontmillError, line: bytes) -> None:
+            done(drawn if isinstance(drawn, FontmillError) else {
+                "font_id": font_id, "index": index, "files": drawn.files, "label": orjson.loads(drawn.line),
+                "as_recorded": drawn.line == line if line else None})
+
+        self._ports.find_label(self._path_of(name), font_id, index, found)
 
     def delete(self, name: str, done: Done) -> None:
         """Remove a session and what it made. Foreign files stay."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 10.0
 WORKERS = Arg("workers", "int", "", minimum=1, maximum=1024, flag="--workers")
-OTHER_FLAGS = {"recipe": "--recipe", "socket": "--socket", "text_content": "--text-file", "preset_source": "--preset"}
+OTHER_FLAGS = {"folder": "--out", "sheet": "--out", "recipe": "--recipe", "socket": "--socket", "text_content": "--text-file", "preset_source": "--preset"}
 TEXT_FILE = Arg("text_file", "path", "", flag="--text-file")
 START_ARGS = {arg.name: arg for arg in (*VERBS["start"].args, TEXT_FILE, WORKERS)}
 
@@ -145,7 +145,7 @@ def with_flags(error: FontmillError, command: str) -> FontmillError:
     """The same error, speaking of `--samples` where the wire speaks of `num_samples`."""
     field = str(error.details.get("field", ""))
     name = field.partition("[")[0]
-    known: Mapping[str, Arg] = START_ARGS if command in ("run", "start") else _args_of(command)
+    known: Mapping[str, Arg] = _args_of(command) | (START_ARGS if command in ("run", "start", "preview") else {})
     flag = OTHER_FLAGS[name] if name in OTHER_FLAGS else known[name].flag if name in known else None
     if error.slug != "invalid-argument" or flag is None or not error.message.startswith(field):
         return error
@@ -154,5 +154,5 @@ def with_flags(error: FontmillError, command: str) -> FontmillError:
     return FontmillError(error.slug, message, error.details, action, error.after_ms)
 
 
-def _args_of(command: str) -> Mapping[str, Arg]:
+def _args_of(command: str) -> dict[str, Arg]:
     return {arg.name: arg for arg in VERBS[command].args} if command in VERBS else {}

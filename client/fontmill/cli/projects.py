@@ -1,4 +1,4 @@
-"""Commands on whole projects: detect, adopt, verify, repair, retry-failed, delete.
+"""Commands on whole projects: detect, adopt, verify, repair, retry-failed, rebuild, delete.
 
 Those that work on a folder need no service: where no daemon runs, a private one does it and ends.
 """
@@ -6,16 +6,14 @@ Those that work on a folder need no service: where no daemon runs, a private one
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from fontmill.cli.arguments import Invocation
-from fontmill.cli.private import PrivateDaemon
+from fontmill.cli.served import served, write_new
 from fontmill.cli.simple import lines
 from fontmill.cli.text import clean, count, outcome, status_lines, table
-from fontmill.endpoint import SOCKET_VARIABLE, Endpoint
-from fontmill.errors import ExitStatus, FontmillError
+from fontmill.errors import ExitStatus, invalid
 
 LONG = 600.0
 SHOWN_DAMAGE = 50
@@ -23,7 +21,7 @@ SHOWN_DAMAGE = 50
 
 def detect(call: Invocation) -> int:
     """The sessions on disk at a path."""
-    with _served(call):
+    with served(call, _roots(call)):
         answer = _asked(call)
     rows = [
         (found.get("session_id", ""), "complete" if found.get("completed") else "incomplete",
@@ -44,7 +42,7 @@ def adopt(call: Invocation) -> int:
 
 def verify(call: Invocation) -> int:
     """Name every damaged file; exit status 1 when there is one."""
-    with _served(call):
+    with served(call, _roots(call)):
         answer = _asked(call)
     damaged = [found for found in answer.get("damaged") or () if isinstance(found, Mapping)]
     told = [f"{clean(found.get('kind', '')):<20}{clean(found.get('file', ''))}" for found in damaged[:SHOWN_DAMAGE]]
@@ -57,7 +55,7 @@ def verify(call: Invocation) -> int:
 
 def repair(call: Invocation) -> int:
     """Make anew what is damaged, and wait for it."""
-    with _served(call):
+    with served(call, _roots(call)):
         answer = _asked(call)
         if answer.get("session_id"):
             call.output.note(f"{count(answer.get('damaged', 0))} damaged; {count(answer.get('remade_samples', 0))} pairs are made anew")
@@ -68,13 +66,29 @@ def repair(call: Invocation) -> int:
 
 def retry_failed(call: Invocation) -> int:
     """Try failed samples again, and wait for it."""
-    with _served(call):
+    with served(call, _roots(call)):
         return _awaited(call, _asked(call))
+
+
+def rebuild(call: Invocation) -> int:
+    """Draw one pair anew and write its files into a folder; exit status 1 when they are not as its label says."""
+    folder = os.path.abspath(os.path.expanduser(call.options.folder or "."))
+    if not os.path.isdir(folder):
+        raise invalid("folder", f"there is no folder {folder}.")
+    with served(call, _roots(call)):
+        answer = _asked(call)
+    pictures: Mapping[str, bytes] = answer.pop("files")
+    paths = [os.path.join(folder, name) for name in pictures]
+    for path, data in zip(paths, pictures.values(), strict=True):
+        write_new("folder", path, data)
+    verdict = {True: "as its label says", False: "NOT as its label says", None: "the project has no label of it"}
+    call.output.result({**answer, "files": paths}, [*map(clean, paths), verdict[answer.get("as_recorded")]])
+    return ExitStatus.FAILED if answer.get("as_recorded") is False else ExitStatus.OK
 
 
 def delete(call: Invocation) -> int:
     """Remove a session and its files."""
-    with _served(call):
+    with served(call, _roots(call)):
         answer = _asked(call)
     foreign = answer.get("foreign_files") or ()
     told = [f"deleted {clean(answer.get('session_id', ''))}"]
@@ -84,36 +98,11 @@ def delete(call: Invocation) -> int:
     return ExitStatus.OK
 
 
-@contextmanager
-def _served(call: Invocation) -> Iterator[None]:
-    """A daemon for a command on a folder: the running one, or, when nobody named another, a private one."""
-    folder = _folder(call)
-    if folder is None or call.options.socket or os.environ.get(SOCKET_VARIABLE) or _runs():
-        yield
-        return
-    with PrivateDaemon([folder, os.path.dirname(folder)], None, _no_tick) as daemon:
-        daemon.ready()
-        call.client(daemon.socket, daemon.check)
-        yield
-
-
-def _folder(call: Invocation) -> str | None:
-    """The folder the command is about, if it is named by its path and is there."""
+def _roots(call: Invocation) -> tuple[str, ...]:
+    """The folder the command is about, if it is named by its path and is there, and the one it lies in."""
     args = call.verb_args()
     named = str(args.get("path") or args.get("session") or "")
-    return named if named.startswith("/") and os.path.isdir(named) else None
-
-
-def _runs() -> bool:
-    try:
-        Endpoint().probe()
-    except FontmillError as error:
-        return error.slug != "not-running"
-    return True
-
-
-def _no_tick() -> None:
-    return None
+    return (named, os.path.dirname(named)) if named.startswith("/") and os.path.isdir(named) else ()
 
 
 def _asked(call: Invocation) -> dict[str, Any]:

@@ -69,6 +69,8 @@ TEXT_FILE = Option("text_file", "A text of your own for the source `user` (then 
                    "files are read in order of their names.", "--text-file", "PATH")
 WORKERS = Option("workers", "Render processes (default: one per core).", "--workers", "N")
 PROGRESS = Option("progress", "Tell progress line by line, also when there is no terminal.", "--progress")
+FOLDER = Option("folder", "Folder to write the files to (default: this one).", "--out", "DIR")
+SHEET = Option("sheet", "The picture to write (default: preview.png).", "--out", "FILE")
 NO_WAIT = Option("no_wait", "Return at once.", "--no-wait")
 ALL = Option("all", "Resume every session that can be resumed.", "--all")
 EVENT_OPTIONS = (
@@ -98,6 +100,8 @@ def _any_session(command: Command) -> Command:
 _ROWS = (
     Command("run", "Export a dataset here and now, and wait for it.", (*START_OPTIONS, WORKERS, PROGRESS), "run:run", RUN_NOTES),
     Command("start", VERBS["start"].help, START_OPTIONS, "start:run", "Returns as soon as the session is recorded."),
+    Command("preview", VERBS["preview"].help, (*(replace(option, optional=True) for option in verb_options("preview")), TEXT_FILE,
+            RECIPE, SHEET), "preview:run", "Needs no service and writes nothing but the picture. A recipe for `run` does here too."),
     _verb("pause", NO_WAIT, handler="sessions:pause", notes="Waits until no picture is being written any more."),
     _any_session(_verb("resume", ALL, handler="resume:run", notes="With no session: shows what can be resumed, and asks.")),
     _verb("status", handler="sessions:status"),
@@ -114,6 +118,7 @@ _ROWS = (
     _verb("verify", handler="projects:verify", notes="Exit status 1 when something is damaged."),
     _verb("repair", NO_WAIT, handler="projects:repair", notes="Waits until the project is whole again."),
     _verb("retry-failed", NO_WAIT, handler="projects:retry_failed", notes="Waits until the samples have been tried."),
+    _verb("rebuild", FOLDER, handler="projects:rebuild", notes="Exit status 1 when the files are not what the label says."),
     _verb("delete", handler="projects:delete"),
     _verb("events", *EVENT_OPTIONS, handler="watch:events"),
     _verb("why", handler="sessions:why"),

@@ -46,6 +46,7 @@ class VerbHandlers:
             "fonts": self._fonts, "cancel": self._cancel, "complete": self._complete, "events": self._events,
             "shutdown": self._shutdown, "detect": self._detect, "adopt": self._adopt, "verify": self._verify,
             "repair": self._repair, "retry-failed": self._retry_failed, "delete": self._delete,
+            "preview": self._preview, "rebuild": self._rebuild,
             "health": self._health, "why": self._why, "metrics": self._metrics, "config": self._config,
         }
 
@@ -67,6 +68,9 @@ class VerbHandlers:
 
     def _start(self, args: dict[str, Any], call: Call) -> None:
         self._manager.create_session(StartRequest.from_args(args, call.key), _answer(call))
+
+    def _preview(self, args: dict[str, Any], call: Call) -> None:
+        self._manager.preview(args, _answer(call))
 
     def _pause(self, args: dict[str, Any], call: Call) -> None:
         call.answer(self._manager.pause_session(args["session"]))
@@ -119,6 +123,9 @@ class VerbHandlers:
 
     def _retry_failed(self, args: dict[str, Any], call: Call) -> None:
         self._projects.retry_failed(args["session"], _answer(call))
+
+    def _rebuild(self, args: dict[str, Any], call: Call) -> None:
+        self._projects.rebuild(args["session"], args["font"], args["index"], _answer(call))
 
     def _delete(self, args: dict[str, Any], call: Call) -> None:
         self._projects.delete(args["session"], _answer(call))

@@ -96,6 +96,27 @@ class CheckDone(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class RedrawTask(Record):
+    """One pair to draw and to hand back, writing nothing."""
+
+    serial: int
+    session_id: str
+    font_id: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class RedrawDone(Record):
+    """The pair's files by name and the line that claims them, or why it cannot be made."""
+
+    serial: int
+    files: dict[str, bytes] = field(default_factory=dict)
+    line: bytes = b""
+    slug: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ready(Record):
     """A child has imported all it needs. A probe process says what it renders with, and what it lacks."""
 
@@ -106,20 +127,46 @@ class Ready(Record):
 
 @dataclass(frozen=True, slots=True)
 class ProbeTask(Record):
-    """One font file to read, hash and inspect; one sample of each face is drawn as `settings` ask for."""
+    """One font file to read, hash and inspect; one sample of each face is drawn as `settings` ask for.
+
+    `samples` pairs, shared among the faces, are handed back, for a preview.
+    """
 
     serial: int
     source: str
     settings: dict[str, Any] = field(default_factory=dict)
+    samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeDone(Record):
-    """What was found: a map per face (`face_index`, `record`, `slug`, `reason`), or one for the file."""
+    """What was found: a map per face (`face_index`, `record`, `slug`, `reason`), or one for the file.
+
+    `pairs` are (caption, clear PNG, blurred PNG).
+    """
 
     serial: int
     sha256: str
     faces: tuple[Any, ...]
+    pairs: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SheetTask(Record):
+    """Pairs, (caption, clear PNG, blurred PNG), to put on a contact sheet."""
+
+    serial: int
+    pairs: tuple[Any, ...]
+    columns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SheetDone(Record):
+    """The sheet, a PNG; or `reason` why there is none."""
+
+    serial: int
+    sheet: bytes
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +174,13 @@ class Stop(Record):
     """Leave after what is at hand."""
 
 
-Task = RenderTask | CheckTask
-Reply = BatchDone | BatchFailed | CheckDone
-Message = FontContext | Task | Reply | Ready | ProbeTask | ProbeDone | Stop
+Task = RenderTask | CheckTask | RedrawTask
+Reply = BatchDone | BatchFailed | CheckDone | RedrawDone
+Message = FontContext | Task | Reply | Ready | ProbeTask | ProbeDone | SheetTask | SheetDone | Stop
 _KINDS: dict[str, type[Record]] = {
     kind.__name__: kind
-    for kind in (FontContext, RenderTask, CheckTask, BatchDone, BatchFailed, CheckDone, Ready, ProbeTask, ProbeDone, Stop)
+    for kind in (FontContext, RenderTask, CheckTask, RedrawTask, BatchDone, BatchFailed, CheckDone, RedrawDone, Ready,
+                 ProbeTask, ProbeDone, SheetTask, SheetDone, Stop)
 }
 
 
@@ -143,6 +191,8 @@ def fits(task: Task, reply: Reply) -> bool:
         return known and isinstance(reply.message, str) and isinstance(reply.details, dict)
     if isinstance(reply, CheckDone) or isinstance(task, CheckTask):
         return isinstance(reply, CheckDone) and isinstance(task, CheckTask)
+    if isinstance(reply, RedrawDone) or isinstance(task, RedrawTask):
+        return isinstance(reply, RedrawDone) and isinstance(task, RedrawTask) and _is_pair(reply)
     try:
         failed = [index for index, slug, reason in reply.failures if isinstance(slug, str) and isinstance(reason, str)]
         sane = all(isinstance(n, int) and n >= 0 for n in (reply.written, reply.retries))
@@ -153,6 +203,11 @@ def fits(task: Task, reply: Reply) -> bool:
                 and reply.done + len(failed) == task.last - task.first + 1)
     except (TypeError, ValueError, AttributeError):
         return False
+
+
+def _is_pair(reply: RedrawDone) -> bool:
+    named = isinstance(reply.files, dict) and all(isinstance(name, str) and isinstance(data, bytes) for name, data in reply.files.items())
+    return named and isinstance(reply.line, bytes) and (reply.slug in CATALOGUE or bool(reply.files and not reply.slug))
 
 
 def encode(message: Message) -> bytes:

@@ -22,6 +22,7 @@ from fontmilld.pool.messages import (
     CheckDone,
     FontContext,
     Ready,
+    RedrawDone,
     Reply,
     Stop,
     Task,
@@ -195,7 +196,7 @@ class Pool:
         slot.hang_step = 0
         if isinstance(message, Ready):
             slot.ready = True
-        elif isinstance(message, BatchDone | BatchFailed | CheckDone) and slot.tasks and slot.tasks[0].serial == message.serial:
+        elif isinstance(message, BatchDone | BatchFailed | CheckDone | RedrawDone) and slot.tasks and slot.tasks[0].serial == message.serial:
             if fits(slot.tasks[0], message):
                 self._dispatcher.task_ended(slot.number, slot.tasks.popleft(), message)
             else:

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from fontmilld.pool.fontfile import font_digest
-from fontmilld.pool.messages import ProbeDone, ProbeTask, Ready
+from fontmilld.pool.messages import ProbeDone, ProbeTask, Ready, SheetDone, SheetTask
 from fontmilld.pool.process import ChildEnd
 from fontmilld.render.faces import Face, FontProblem, count_faces, font_id_for, inspect_face
 from fontmilld.render.fingerprint import fingerprint, missing_parts
-from fontmilld.render.pair import PairRenderer
+from fontmilld.render.pair import PairRenderer, RenderedPair
 from fontmilld.render.settings import RenderSettings
+from fontmilld.render.sheet import caption, contact_sheet
 
 MAX_FILE_BYTES = 256 << 20
 MAX_FACES = 64
+Shown = tuple[str, bytes, bytes]
 
 
 def probe_main(end: ChildEnd, memory_bytes: int) -> None:
@@ -25,12 +27,23 @@ def probe_main(end: ChildEnd, memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     end.send(Ready(os.getpid(), fingerprint(), tuple(missing_parts())))
-    while isinstance(task := end.receive(), ProbeTask):
-        end.send(probe_file(task.serial, task.source, task.settings))
+    while isinstance(task := end.receive(), ProbeTask | SheetTask):
+        end.send(draw_sheet(task) if isinstance(task, SheetTask) else probe_file(task.serial, task.source, task.settings, task.samples))
 
 
-def probe_file(serial: int, source: str, config: Mapping[str, Any]) -> ProbeDone:
-    """Inspect every face of one file. What is refused says why; nothing is raised but SystemExit and worse."""
+def draw_sheet(task: SheetTask) -> SheetDone:
+    """Put pairs on a contact sheet."""
+    try:
+        return SheetDone(task.serial, contact_sheet(task.pairs, task.columns))
+    except (ValueError, MemoryError, OSError) as error:
+        return SheetDone(task.serial, b"", f"{error}.")
+
+
+def probe_file(serial: int, source: str, config: Mapping[str, Any], samples: int = 0) -> ProbeDone:
+    """Inspect every face of one file. What is refused says why; nothing is raised but SystemExit and worse.
+
+    `samples` pairs, shared among the faces, are handed back as well.
+    """
     try:
         settings = RenderSettings.from_config(config)
         data = _read(source)
@@ -47,7 +60,10 @@ def probe_file(serial: int, source: str, config: Mapping[str, Any]) -> ProbeDone
         return _refused(serial, problem.slug, problem.reason, sha256)
     except Exception as error:
         return _refused(serial, "font-unreadable", f"The file is not a font ({type(error).__name__}).", sha256)
-    return ProbeDone(serial, sha256, tuple(_probe_face(data, number, Path(source).stem, settings, sha256) for number in range(count)))
+    stem = Path(source).stem
+    probed = [_probe_face(data, number, stem, settings, sha256, -(-samples // count)) for number in range(count)]
+    pairs = [pair for _, shown in probed for pair in shown]
+    return ProbeDone(serial, sha256, tuple(entry for entry, _ in probed), tuple(pairs[:samples]))
 
 
 def _read(source: str) -> bytes:
@@ -59,19 +75,29 @@ def _read(source: str) -> bytes:
     return path.read_bytes()
 
 
-def _probe_face(data: bytes, number: int, stem: str, settings: RenderSettings, sha256: str) -> dict[str, object]:
+def _probe_face(
+    data: bytes, number: int, stem: str, settings: RenderSettings, sha256: str, samples: int,
+) -> tuple[dict[str, object], list[Shown]]:
+    """What is told of one face, and its first `samples` pairs."""
     entry: dict[str, object] = {"face_index": number, "slug": "", "reason": "", "record": {}}
+    pairs: list[Shown] = []
     try:
         report = inspect_face(data, number)
         record = report.to_record()
-        PairRenderer(settings, Face(data, number, record), sha256).render(1)  # what cannot draw at all says so here
-        return {**entry, "record": record, "wanted_id": font_id_for(report, stem, number, set())}
+        font_id = font_id_for(report, stem, number, set())
+        renderer = PairRenderer(settings, Face(data, number, record), sha256)  # what cannot draw at all says so here
+        for index in range(1, max(1, samples) + 1):
+            pair = renderer.render(index)
+            if isinstance(pair, RenderedPair):
+                pairs.append((caption(font_id, pair.label), pair.clear, pair.blurred))
+        entry |= {"record": record, "wanted_id": font_id}
     except FontProblem as problem:
-        return {**entry, "slug": problem.slug, "reason": problem.reason}
+        entry |= {"slug": problem.slug, "reason": problem.reason}
     except MemoryError:
-        return {**entry, "slug": "font-too-large", "reason": "Inspecting the face took more memory than allowed."}
+        entry |= {"slug": "font-too-large", "reason": "Inspecting the face took more memory than allowed."}
     except Exception as error:
-        return {**entry, "slug": "font-unreadable", "reason": f"The face cannot be inspected ({type(error).__name__})."}
+        entry |= {"slug": "font-unreadable", "reason": f"The face cannot be inspected ({type(error).__name__})."}
+    return entry, pairs[:samples]
 
 
 def _refused(serial: int, slug: str, reason: str, sha256: str = "") -> ProbeDone:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fontmilld.pool.messages import ProbeDone, ProbeTask, Ready
+from fontmilld.pool.messages import ProbeDone, ProbeTask, Ready, SheetDone, SheetTask
 from fontmilld.pool.pool import EXIT_SECONDS, Reactor, describe_exit
 from fontmilld.pool.process import Child, Wedged
 
@@ -18,14 +18,14 @@ BOOT_SECONDS = 30.0
 IDLE_SECONDS = 10.0
 BOOT_ATTEMPTS = 3
 
-Answer = Callable[[ProbeDone], None]
+Job = tuple[ProbeTask | SheetTask, Callable[[Any], None]]
 
 
 @dataclass(slots=True)
 class _Prober:
     child: Child
     deadline: float
-    job: tuple[ProbeTask, Answer] | None = None
+    job: Job | None = None
     ready: bool = False
     killed: bool = False
 
@@ -38,7 +38,7 @@ class Prober:
         self._spawn = spawn
         self._reactor = reactor
         self.file_seconds = file_seconds
-        self._queue: deque[tuple[ProbeTask, Answer]] = deque()
+        self._queue: deque[Job] = deque()
         self._probers: list[_Prober] = []
         self._serial = 0
         self._watching = False
@@ -46,10 +46,18 @@ class Prober:
         self.fingerprint: Mapping[str, str] = {}
         self.missing: tuple[str, ...] = ()
 
-    def probe(self, source: str, settings: Mapping[str, Any], answer: Answer) -> None:
-        """Inspect one file; `answer` is called on the loop's thread with what was found."""
+    def probe(self, source: str, settings: Mapping[str, Any], answer: Callable[[ProbeDone], None], samples: int = 0) -> None:
+        """Inspect one file, and draw `samples` pairs; `answer` is called on the loop's thread with what was found."""
         self._serial += 1
-        self._queue.append((ProbeTask(self._serial, source, dict(settings)), answer))
+        self._submit((ProbeTask(self._serial, source, dict(settings), samples), answer))
+
+    def sheet(self, pairs: Sequence[Any], columns: int, answer: Callable[[SheetDone], None]) -> None:
+        """Put pairs on a contact sheet."""
+        self._serial += 1
+        self._submit((SheetTask(self._serial, tuple(pairs), columns), answer))
+
+    def _submit(self, job: Job) -> None:
+        self._queue.append(job)
         if len(self._probers) < min(self._size, len(self._queue) + self._at_work()):
             self._begin()
         self._feed()
@@ -90,7 +98,7 @@ class Prober:
                 prober.ready = True
                 self._boot_failures = 0
                 self.fingerprint, self.missing = message.fingerprint, message.missing
-            elif isinstance(message, ProbeDone) and prober.job is not None:
+            elif isinstance(message, ProbeDone | SheetDone) and prober.job is not None and message.serial == prober.job[0].serial:
                 job, prober.job = prober.job, None
                 job[1](message)
             prober.deadline = self._reactor.now() + IDLE_SECONDS
@@ -137,7 +145,9 @@ class Prober:
             self._reactor.call_later(1.0, self._watch)
 
 
-def _refusal(task: ProbeTask, timed_out: bool, cause: str, seconds: float) -> ProbeDone:
+def _refusal(task: ProbeTask | SheetTask, timed_out: bool, cause: str, seconds: float) -> ProbeDone | SheetDone:
+    if isinstance(task, SheetTask):
+        return SheetDone(task.serial, b"", f"Drawing the sheet took more than {seconds:.0f} s." if timed_out else f"Its process ended ({cause}).")
     slug, reason = "font-crashed", f"Inspecting the font ended its process ({cause})."
     if timed_out:
         slug, reason = "font-timed-out", f"Inspecting the font took more than {seconds:.0f} s."

@@ -26,6 +26,8 @@ from fontmilld.pool.messages import (
     CheckTask,
     FontContext,
     Ready,
+    RedrawDone,
+    RedrawTask,
     RenderTask,
     Stop,
 )
@@ -60,6 +62,8 @@ def worker_main(end: ChildEnd, array: MutableSequence[int], slot: int) -> None:
             end.send(worker.render(message))
         elif isinstance(message, CheckTask):
             end.send(worker.check(message))
+        elif isinstance(message, RedrawTask):
+            end.send(worker.redraw(message))
         vitals.beat(Doing.IDLE)
 
 
@@ -175,6 +179,22 @@ class Worker:
             return BatchFailed(task.serial, problem.slug, problem.reason)
         return CheckDone(task.serial, result.to_dict())
 
+    def redraw(self, task: RedrawTask) -> RedrawDone | BatchFailed:
+        """Draw one pair and hand it back; nothing is written."""
+        try:
+            self._vitals.beat(Doing.OPENING, task.serial)
+            font = self._open(self._contexts[task.session_id, task.font_id])
+            self._vitals.beat(Doing.DRAWING, task.serial, task.index)
+            pair = font.renderer.render(task.index)
+            if isinstance(pair, SampleFailure):
+                return RedrawDone(task.serial, slug=pair.slug, reason=pair.reason)
+            drawn = font.drawn(pair)
+        except FontmillError as error:
+            return BatchFailed(task.serial, error.slug, error.message, error.details)
+        except FontProblem as problem:
+            return BatchFailed(task.serial, problem.slug, problem.reason)
+        return RedrawDone(task.serial, drawn.files, drawn.line)
+
     def _redraw(self, tree: Tree, context: FontContext, task: CheckTask, result: CheckResult) -> CheckResult:
         """Whether each line is what drawing its sample gives now, byte for byte (I2)."""
         font = self._open(context)
@@ -205,7 +225,10 @@ class Worker:
         if font_digest(data) != context.sha256:
             raise FontmillError("font-changed")
         settings = RenderSettings.from_config({**context.settings, "text_content": self._text(context)})
-        face = Face(data, context.face_index, context.record)
+        try:
+            face = Face(data, context.face_index, context.record)
+        except (TypeError, KeyError) as error:
+            raise FontmillError("fingerprint-differs", "Another version of fontmill inspected this font.") from error
         return OpenFont(PairRenderer(settings, face, context.sha256, self._clock), context.font_id,
                         layout.index_width(context.num_samples), _session_of(context).config.image_kinds)
 

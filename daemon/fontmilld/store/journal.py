@@ -44,6 +44,15 @@ def _bounded(blocks: Iterable[bytes], left: int | None) -> Iterator[bytes]:
         left -= len(block)
 
 
+def line_of(tree: Tree, name: str, index: int) -> bytes:
+    """The line that claims `index`; b"" when there is none."""
+    for _, line in lines(tree, name):
+        claim = read_claim(line)
+        if claim is not None and claim.index == index:
+            return line
+    return b""
+
+
 def prefix(tree: Tree, name: str, length: int) -> Iterator[bytes]:
     """The first `length` bytes, in blocks."""
     return _bounded(tree.stream(name), length)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,15 @@ from fontmilld.core.labels import label_line
 from fontmilld.intake import StartRequest
 from fontmilld.manager import Opening, PersistentExportManager
 from fontmilld.opening import OpenTree
-from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, Message, ProbeDone, RenderTask
+from fontmilld.pool.messages import (
+    BatchDone,
+    BatchFailed,
+    FontContext,
+    Message,
+    ProbeDone,
+    RenderTask,
+    SheetDone,
+)
 from fontmilld.pool.pool import HangLimits, Pool
 from fontmilld.pool.vitals import Doing
 from fontmilld.session import ManagedSession
@@ -121,15 +129,20 @@ class Probes:
         self.hold = False
         self.changed: dict[str, tuple[str, str]] = {}
 
-    def probe(self, source: str, settings: Mapping[str, Any], answer: Callable[[ProbeDone], None]) -> None:
+    def probe(self, source: str, settings: Mapping[str, Any], answer: Callable[[ProbeDone], None], samples: int = 0) -> None:
         slug, reason = ("font-unreadable", "broken") if "bad" in source else self.changed.get(source, ("", ""))
         face = {"face_index": 0, "record": {}, "slug": slug, "reason": reason}
         content = f"{source} changed" if source in self.changed else source
-        found = ProbeDone(0, f"{abs(hash(content)):064x}"[:64], (face,))
+        pairs = () if slug else tuple((f"{source} {number}", b"clear", b"blurred") for number in range(samples))
+        found = ProbeDone(0, f"{abs(hash(content)):064x}"[:64], (face,), pairs)
         if self.hold:
             self.held.append(lambda: answer(found))
         else:
             answer(found)
+
+
+    def sheet(self, pairs: Sequence[Any], columns: int, answer: Callable[[SheetDone], None]) -> None:
+        answer(SheetDone(0, "|".join(pair[0] for pair in pairs).encode()))
 
 
 @dataclass

@@ -1,0 +1,52 @@
+"""For commands that need no service: a daemon, the running one or a private one, and files that it sends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fontmill.cli.arguments import Invocation
+from fontmill.cli.private import PrivateDaemon
+from fontmill.endpoint import SOCKET_VARIABLE, Endpoint
+from fontmill.errors import FontmillError, invalid
+
+
+@contextmanager
+def served(call: Invocation, roots: tuple[str, ...]) -> Iterator[None]:
+    """Within it `call.client()` has a daemon. A private one, which may write beneath `roots`, is started where
+    nobody names a socket and no daemon runs; without roots none is.
+    """
+    if not roots or call.options.socket or os.environ.get(SOCKET_VARIABLE) or _runs():
+        yield
+        return
+    with PrivateDaemon(roots, None, _no_tick) as daemon:
+        daemon.ready()
+        call.client(daemon.socket, daemon.check)
+        yield
+
+
+def write_new(field: str, path: str, data: bytes) -> None:
+    """Write a file that the daemon sent; one with other content is not replaced. Raises `invalid-argument`."""
+    try:
+        if os.path.lexists(path):
+            with open(path, "rb") as file:
+                if file.read(len(data) + 1) == data:
+                    return
+            raise invalid(field, f"there is another file {path}; it is not replaced.")
+        with open(path, "xb") as file:
+            file.write(data)
+    except OSError as error:
+        raise invalid(field, f"{path} cannot be written ({error.strerror}).") from error
+
+
+def _runs() -> bool:
+    try:
+        Endpoint().probe()
+    except FontmillError as error:
+        return error.slug != "not-running"
+    return True
+
+
+def _no_tick() -> None:
+    return None

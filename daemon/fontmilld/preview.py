@@ -1,0 +1,83 @@
+"""A contact sheet of a configuration before a session is started: fonts found, some chosen, drawn, put together.
+
+Nothing is kept. Fonts are probed in expendable processes as for a session, and the sheet is made in one too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fontmill.errors import FontmillError, invalid
+from fontmill.model import FontInfo
+from fontmilld.intake import Probing, all_refused, config_of, licensed, name_fonts, settings_of
+from fontmilld.pool.messages import ProbeDone, SheetDone
+
+MAX_PIXELS = 16_000_000
+"""Of all pictures together: noise does not compress, and a reply holds 64 MiB."""
+
+
+@dataclass
+class Preview:
+    """One preview on its way; `args` are those of the verb. `done` gets the reply or an error, once."""
+
+    args: Mapping[str, Any]
+    probing: Probing
+    done: Callable[[dict[str, Any] | FontmillError], None]
+    _sources: list[str] = field(default_factory=list)
+    _found: dict[str, ProbeDone] = field(default_factory=dict)
+    _fonts: tuple[FontInfo, ...] = ()
+
+    def check(self) -> None:
+        """Raises `invalid-argument` when the sheet would be too large."""
+        pixels = 2 * self.args["image_width"] * self.args["image_height"]
+        if pixels * self.args["pairs"] > MAX_PIXELS:
+            most = MAX_PIXELS // pixels
+            raise invalid("pairs", f"at this size of pictures a sheet holds at most {most} pairs." if most else
+                          "pictures of this size are too large for a sheet; preview smaller ones.")
+
+    def files_found(self, sources: list[str] | FontmillError) -> None:
+        """The font files by path, in order; or why there are none."""
+        if isinstance(sources, FontmillError):
+            self.done(sources)
+            return
+        wanted = self.args["pairs"]
+        known = list(dict.fromkeys(sources))
+        count = min(wanted, len(known))
+        self._sources = [known[number * len(known) // count] for number in range(count)]
+        settings = settings_of(config_of(self.args), self.args["text_content"])
+        for source in self._sources:
+            self.probing.probe(source, settings, lambda found, source=source: self._probed(source, found), -(-wanted // count))  # type: ignore[misc]
+
+    def _probed(self, source: str, found: ProbeDone) -> None:
+        self._found[source] = found
+        if len(self._found) < len(self._sources):
+            return
+        if self.probing.missing:
+            self.done(FontmillError("renderer-incomplete", " ".join(self.probing.missing)))
+            return
+        probed = ((source, self._found[source]) for source in self._sources)
+        self._fonts = tuple(licensed(font, tuple(self.args["licences"])) for font in name_fonts(probed, 1))
+        misfit = next((font for font in self._fonts if font.slug == "invalid-argument"), None)
+        if misfit is not None:
+            self.done(FontmillError("invalid-argument", misfit.reason))
+            return
+        good = {font.source for font in self._fonts if font.accepted}
+        pairs = _in_turn([self._found[source].pairs for source in self._sources if source in good])[: self.args["pairs"]]
+        if pairs:
+            self.probing.sheet(pairs, self.args["columns"], lambda sheet: self.done(self._concluded(sheet, len(pairs), len(good))))
+        else:
+            self.done(all_refused(self._fonts) if not good else FontmillError("text-unfit"))
+
+    def _concluded(self, sheet: SheetDone, pairs: int, fonts: int) -> dict[str, Any] | FontmillError:
+        if not sheet.sheet:
+            return FontmillError("internal", f"The contact sheet could not be made: {sheet.reason}")
+        refused = [{"source": font.source, "slug": font.slug, "reason": font.reason} for font in self._fonts if not font.accepted]
+        return {"sheet": sheet.sheet, "pairs": pairs, "fonts": fonts, "refused_fonts": refused}
+
+
+def _in_turn(lists: Sequence[Sequence[Any]]) -> list[Any]:
+    """The first of each, the second of each, ..."""
+    longest = max(map(len, lists), default=0)
+    return [items[number] for number in range(longest) for items in lists if number < len(items)]
