@@ -89,7 +89,7 @@ class ExportConfig(Record):
     @property
     def image_kinds(self) -> tuple[str, ...]:
         """The image files of every pair, in the order of its label."""
-        extras = (("mask", self.masks), ("psf", self.psf_images))
+        extras = (("mask", self.masks), ("kernel", self.psf_images))
         return ("clear", "blurred", *(kind for kind, wanted in extras if wanted))
 
 
@@ -242,7 +242,10 @@ class BatchExportResult(Record):
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary(Record):
-    """`summary.json`, written last. Counts obey I4; `failures` maps a reason to its number of samples."""
+    """`summary.json`, written last. Counts obey I4; `failures` maps a reason to its number of samples.
+
+    `files` has the SHA-256 of the card, the other documents and the fonts' records, by name within the project.
+    """
 
     session_id: str
     project_name: str
@@ -260,6 +263,7 @@ class SessionSummary(Record):
     failures: dict[str, int]
     config: dict[str, Any]
     fingerprint: dict[str, str]
+    files: dict[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
 

@@ -19,12 +19,12 @@ from fontmilld.core.planning import Batch, SessionPlan
 from fontmilld.core.poison import OPENING_DEATHS, STRIKES_QUARANTINE, Strikes, Verdict
 from fontmilld.core.progress import FontProgressTracker
 from fontmilld.core.ranges import RangeSet
+from fontmilld.documents.final import final_documents
 from fontmilld.inspection import context_of
 from fontmilld.opening import OpenTree
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, ProbeDone
 from fontmilld.store import writer as reports
 from fontmilld.store.checkpoint import Failure, FontState
-from fontmilld.store.exporter import dataset_card
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.logs import SessionLogs
 from fontmilld.store.parts import elsewhere
@@ -675,13 +675,11 @@ class ManagedSession:
             return
         self._finishing.add("")
         summary = self.summary()
-        counts = {font["font_id"]: font["done_samples"] for font in summary.fonts}
-        card = dataset_card(self.session, counts)
         progress = {**self._progress(), "status": "completed"}
 
         def finish(store: SessionStore) -> None:
             store.save_progress(progress)
-            committed = store.finish(summary, card)
+            committed = store.finish(summary, final_documents(store.tree, store.session, store.states))
             if committed.error is not None:
                 raise committed.error
 

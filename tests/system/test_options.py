@@ -36,14 +36,14 @@ def test_killed_and_resumed_the_extra_files_are_the_same_and_say_what_they_shoul
     assert (project / "text.txt").read_text() == TEXT
     for label in labels(project):
         folder = project / "fonts" / label["clear_file_name"].split("/")[1].rsplit("_", 2)[0]
-        assert label["recipe"]["preset"] == "mine" and label["psf"]["kind"] == "disc"
+        assert label["recipe"]["preset"] == "mine" and label["psf"][0]["kind"] == "disc"
         assert label["text_source"] == "codes" or all(word in TEXT for word in label["text"].split())
         with Image.open(folder / label["mask_file_name"]) as mask, Image.open(folder / label["clear_file_name"]) as clear:
             assert mask.size == clear.size
             present = {value for _, value in mask.getcolors()} - {0}
             assert present <= set(range(1, len(label["clusters"]) + 1)) and present
-        with Image.open(folder / label["psf_file_name"]) as psf:
-            assert psf.size[0] == label["psf"]["size"] and psf.getextrema()[1] == 255
+        with Image.open(folder / label["kernel_file_name"]) as psf:
+            assert psf.size[0] == label["psf"][0]["size"] and psf.getextrema()[1] == 255
 
 
 def test_another_text_is_another_project_and_the_same_text_goes_on(daemon: Daemon, fonts: list[str]) -> None:

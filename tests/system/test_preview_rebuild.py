@@ -45,7 +45,7 @@ def test_any_pair_is_rebuilt_alone_byte_for_byte(daemon: Daemon, fonts: list[str
         for index in (9, 1, 4):
             answer = daemon.client.call("rebuild", {"session": session, "font": folder.name, "index": index}, timeout=60)
             assert answer["as_recorded"] is True and answer["label"]["index"] == index
-            assert sorted(name.rpartition("_")[2] for name in answer["files"]) == ["blurred.png", "clear.png", "mask.png", "psf.png"]
+            assert sorted(name.rpartition("_")[2] for name in answer["files"]) == ["blurred.png", "clear.png", "kernel.png", "mask.png"]
             assert all((folder / "images" / name).read_bytes() == data for name, data in answer["files"].items())
 
 

@@ -18,7 +18,7 @@ from fontmilld.core import layout
 MAX_LINE: Final = 1 << 20
 _CLAIM_KEYS: Final = frozenset((
     "index", "clear_file_name", "blurred_file_name", "clear_bytes", "blurred_bytes", "clear_sha256", "blurred_sha256",
-    "mask_bytes", "mask_sha256", "psf_bytes", "psf_sha256",
+    "mask_bytes", "mask_sha256", "kernel_bytes", "kernel_sha256",
 ))
 _CLAIM: Final = re.compile(
     rb'\{"index":([1-9][0-9]{0,9}),'
@@ -26,9 +26,9 @@ _CLAIM: Final = re.compile(
     rb'"clear_bytes":([0-9]{1,12}),"blurred_bytes":([0-9]{1,12}),'
     rb'"clear_sha256":"([0-9a-f]{64})","blurred_sha256":"([0-9a-f]{64})"'
     rb'(?:,"mask_file_name":"images/([^"/\\]+)","mask_bytes":([0-9]{1,12}),"mask_sha256":"([0-9a-f]{64})")?'
-    rb'(?:,"psf_file_name":"images/([^"/\\]+)","psf_bytes":([0-9]{1,12}),"psf_sha256":"([0-9a-f]{64})")?[,}]'
+    rb'(?:,"kernel_file_name":"images/([^"/\\]+)","kernel_bytes":([0-9]{1,12}),"kernel_sha256":"([0-9a-f]{64})")?[,}]'
 )
-_EXTRAS: Final = ("mask", "psf")
+_EXTRAS: Final = ("mask", "kernel")
 
 
 class Image(NamedTuple):
@@ -52,7 +52,7 @@ def label_line(
 ) -> bytes:
     """The complete line, newline included. `label` is the renderer's: sizes, digests and all the rest.
 
-    `extras` are the file names of a mask and a PSF picture, by kind, of which `label` has size and digest too.
+    `extras` are the file names of a mask and a kernel picture, by kind, of which `label` has size and digest too.
 
     The claim's keys come first, the others follow in the order of `label`. Raises KeyError when a size or
     digest is missing, TypeError when a value is not JSON.

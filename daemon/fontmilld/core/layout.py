@@ -13,6 +13,7 @@ CARD_FILE = "README.md"
 REPORT_FILE = "report.html"
 CROISSANT_FILE = "croissant.json"
 TEXT_FILE = "text.txt"
+DOCUMENTS = (CARD_FILE, CROISSANT_FILE, REPORT_FILE)
 LOCK_FILE = ".fontmill.lock"
 FONTS_DIR = "fonts"
 IMAGES_DIR = "images"
@@ -25,11 +26,11 @@ PERFORMANCE_LOG = "performance.log"
 LOG_FILES = (EXPORT_LOG, ERRORS_LOG, PERFORMANCE_LOG)
 PART_SUFFIX = ".part"
 HALVES = ("clear", "blurred")
-IMAGE_KINDS = (*HALVES, "mask", "psf")
+IMAGE_KINDS = (*HALVES, "mask", "kernel")
 
 _PROJECT_NAME = re.compile(r"\w[\w.-]{0,99}")
 _FONT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
-_IMAGE_NAME = re.compile(r"(?P<font>[a-z0-9][a-z0-9_-]{0,79})_(?P<index>[0-9]{3,10})_(?P<half>clear|blurred|mask|psf)\.png")
+_IMAGE_NAME = re.compile(r"(?P<font>[a-z0-9][a-z0-9_-]{0,79})_(?P<index>[0-9]{3,10})_(?P<half>clear|blurred|mask|kernel)\.png")
 
 
 def is_project_name(name: str) -> bool:

@@ -47,11 +47,9 @@ def describe(recipe: Recipe, plan: Plan, files: tuple[bytes, bytes]) -> dict[str
     }
 
 
-def _psf(plan: Plan) -> dict[str, Any] | list[dict[str, Any]]:
-    """Return what was measured of each kernel; a single one, which is the usual case, without a list."""
-    pairs = [(step, kernel) for step, kernel in zip(plan.spec.steps, plan.kernels, strict=True) if kernel]
-    found = [_measured(step, kernel) for step, kernel in pairs]
-    return found[0] if len(found) == 1 else found
+def _psf(plan: Plan) -> list[dict[str, Any]]:
+    """Return what was measured of each kernel, in order; always a list, as loaders want one type a column."""
+    return [_measured(step, kernel) for step, kernel in zip(plan.spec.steps, plan.kernels, strict=True) if kernel]
 
 
 def _measured(step: Spec, kernel: psf.Psf) -> dict[str, Any]:

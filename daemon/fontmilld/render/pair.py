@@ -116,7 +116,8 @@ class PairRenderer:
         """Return PNG files that say more about pair `index`; none if it cannot be made.
 
         "mask": gray, the size of the clear half, at each pixel the number (1 to 255) of the entry in the
-        label's `clusters` whose ink covers most of it, 0 where none covers an eighth. "psf": gray, the kernel of the first blur, its largest tap white; one white pixel if
+        label's `clusters` whose ink covers most of it, 0 where none covers an eighth. "kernel": gray, the kernel of the
+        first blur, its largest tap white; one white pixel if
         nothing is blurred.
         """
         chosen = self._choose(index)
@@ -125,7 +126,7 @@ class PairRenderer:
         mask = labels.mask(self._rasterizer, chosen.font, chosen.placed, chosen.recipe, chosen.plan.margin)
         kernel = chosen.plan.first_kernel
         picture = kernel.picture() if kernel else np.full((1, 1), 255, np.uint8)
-        return {"mask": encode.png(mask), "psf": encode.png(picture)}
+        return {"mask": encode.png(mask), "kernel": encode.png(picture)}
 
     def recipe(self, index: int) -> Recipe | None:
         """Return the recipe that `render` carries out, or None if no text can be made to fit."""

@@ -42,8 +42,7 @@ def contact_sheet(images: Sequence[tuple[str, bytes, bytes]], columns: int = 2) 
 
 def caption(font_id: str, label: Mapping[str, Any]) -> str:
     """Return what a sheet says of a pair: script, kinds of blur, PSNR, font."""
-    kernels = label["psf"] if isinstance(label["psf"], list) else [label["psf"]]
-    blur = "+".join(kernel["kind"] for kernel in kernels) or "no blur"
+    blur = "+".join(kernel["kind"] for kernel in label["psf"]) or "no blur"
     psnr = "" if label["psnr"] is None else f"{label['psnr']:.0f} dB  "
     return f"{label['script']}  {blur}  {psnr}{font_id}"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fontmill.errors import FontmillError
@@ -95,60 +95,3 @@ def font_record(tree: Tree, info: FontInfo, state: FontState, record: Mapping[st
         "samples": {"requested": info.total_samples, "done": len(state.done), "failed": dict(sorted(failed.items()))},
         "samples_file": {"name": layout.SAMPLES_FILE, "bytes": state.length, "sha256": digest.hexdigest()},
     }
-
-
-def dataset_card(session: ExportSession, counts: Mapping[str, int]) -> str:
-    """README.md: `counts` are finished samples by font id. Says where every font's labels are.
-
-    Without explicit `configs` a loader that meets a folder named like a split reads only that one.
-    """
-    fonts = [font for font in session.fonts if font.accepted and counts.get(font.font_id)]
-    total = sum(counts.get(font.font_id, 0) for font in fonts)
-    lines = ["---", *_front_matter(total), "---", "", f"# {session.project_name}", ""]
-    lines += [*_prose(session, total), "", *_font_table(fonts, counts), ""]
-    return "\n".join(lines)
-
-
-def _front_matter(total: int) -> list[str]:
-    head = ["task_categories:", "- image-to-image", "size_categories:", f"- {_size_category(total)}"]
-    if not total:
-        return head
-    images = f"{layout.images_dir('*')}/*.png"
-    return [
-        *head, "configs:", "- config_name: default", "  data_files:", "  - split: train", "    path:",
-        f"    - {layout.samples_file('*')}", f"    - {images}",
-    ]
-
-
-def _size_category(total: int) -> str:
-    for limit, name in ((1000, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M")):
-        if total < limit:
-            return name
-    return "1M<n<10M"
-
-
-def _prose(session: ExportSession, total: int) -> list[str]:
-    config = session.config
-    return [
-        f"{total} pairs of a clear and a blurred picture of text, {config.image_width} x {config.image_height} pixels, "
-        f"made by fontmill with preset `{config.preset}` and seed {config.seed}.",
-        "",
-        "Each font's `metadata.jsonl` has one line per pair: both file names, the text, the recipe, the blur "
-        "kernel, the noise, sizes and SHA-256 digests. `metadata.json` beside it describes the font and its licence.",
-        "",
-        "```python", "from datasets import load_dataset", "", f'pairs = load_dataset("./{session.project_name}", split="train")  # from the folder that holds this one', "```",
-    ]
-
-
-def _font_table(fonts: Iterable[FontInfo], counts: Mapping[str, int]) -> list[str]:
-    rows = [
-        f"| `{font.font_id}` | {_cell(font.family)} | {_cell(font.style)} | {counts.get(font.font_id, 0)} |"
-        for font in fonts
-    ]
-    return ["| font | family | style | pairs |", "|---|---|---|---|", *rows]
-
-
-def _cell(text: str) -> str:
-    """A font's name is foreign text: it may not break out of its cell."""
-    printable = "".join(c if c.isprintable() else " " for c in text[:100])
-    return printable.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")

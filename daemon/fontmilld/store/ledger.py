@@ -8,8 +8,10 @@ checkpoint of one commit earlier, whose tail is verified.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,6 +62,11 @@ class SessionStore:
 
     def _ledger(self, info: FontInfo, state: FontState, touched: bool) -> FontLedger:
         return FontLedger(self.tree, info, self.session.config, self._stamp, state, state, state.mark, touched)
+
+    @property
+    def states(self) -> dict[str, FontState]:
+        """Where every font stands."""
+        return {font_id: font.state for font_id, font in self._fonts.items()}
 
     def state(self, font_id: str) -> FontState:
         """Where a font stands, batches that are not committed yet included. Raises KeyError."""
@@ -209,17 +216,23 @@ class SessionStore:
         if flush:
             self._flush_progress()
 
-    def finish(self, summary: SessionSummary, card: str) -> Committed:
-        """Commit, then the dataset card, and last of all, when all else is durable, `summary.json`.
+    def finish(self, summary: SessionSummary, documents: Mapping[str, bytes]) -> Committed:
+        """Commit, then the documents, and last of all, when all else is durable, `summary.json`, which has their digests.
 
         Raises what `commit` raises, also for a rename that failed; call it again then.
         """
         self._refuse_if_broken()
-        self._stage(layout.CARD_FILE, card.encode())
+        for name, data in documents.items():
+            self._stage(name, data)
         committed = self._settle_fully()
         self._seal()
-        export_session_summary(self.tree, summary)
+        export_session_summary(self.tree, replace(summary, files=self._digests(documents)))
         return committed
+
+    def _digests(self, documents: Mapping[str, bytes]) -> dict[str, str]:
+        """SHA-256 of what nothing else has a digest of: the documents and the fonts' records."""
+        records = {name: self.tree.read(name) for name in map(layout.font_file, self._fonts)}
+        return {name: hashlib.sha256(data).hexdigest() for name, data in {**documents, **records}.items()}
 
     def _settle_fully(self) -> Committed:
         committed = self.settle()

@@ -191,15 +191,18 @@ def conclude(
         damaged += [Damage.from_dict(found) for found in result.damaged]
         labelled[result.font_id] = labelled.get(result.font_id, RangeSet()) | RangeSet.of(result.done)
     complete = before.complete
-    names = [layout.PROGRESS_FILE, *([layout.CARD_FILE, layout.SUMMARY_FILE] if complete else [])]
+    names = [layout.PROGRESS_FILE, *([layout.SUMMARY_FILE] if complete else [])]
     damaged += [Damage(name, kind) for name in names if (kind := _state_file(tree, name, complete))]
-    checked += len(names)
+    digests = _final_digests(tree) if complete else {}
+    documents = [name for name in layout.DOCUMENTS if name in digests]
+    damaged += [Damage(name, kind) for name in documents if (kind := _document(tree, name, digests[name], level))]
+    checked += len(names) + len(documents)
     if session.config.text_sha256:
         checked += 1
         if kept_text(tree, session) is None:
             damaged.append(Damage(layout.TEXT_FILE, "missing" if tree.size(layout.TEXT_FILE) is None else "different"))
     for font in _fonts(session):
-        damaged += _font_damage(tree, session, font, before, labelled.get(font.font_id, RangeSet()), level)
+        damaged += _font_damage(tree, session, font, before, labelled.get(font.font_id, RangeSet()), level, digests)
         checked += 3
     damaged += [Damage(name, "foreign") for name in foreign_names(tree, session)]
     damaged += [Damage(name, "litter") for name in sorted(before.staged) if tree.size(name) is not None]
@@ -209,8 +212,6 @@ def conclude(
 def _state_file(tree: Tree, name: str, required: bool) -> str:
     if tree.size(name) is None:
         return "missing" if required else ""
-    if not name.endswith(".json"):
-        return ""
     try:
         orjson.loads(tree.read(name))
     except orjson.JSONDecodeError:
@@ -218,8 +219,24 @@ def _state_file(tree: Tree, name: str, required: bool) -> str:
     return ""
 
 
+def _final_digests(tree: Tree) -> dict[str, str]:
+    """What `summary.json` says of the files written at the end; the card is one in any case."""
+    try:
+        told = orjson.loads(tree.read(layout.SUMMARY_FILE)).get("files", {})
+        return {layout.CARD_FILE: ""} | {name: str(sha256) for name, sha256 in told.items()}
+    except (orjson.JSONDecodeError, AttributeError):
+        return {layout.CARD_FILE: ""}
+
+
+def _document(tree: Tree, name: str, sha256: str, level: Level) -> str:
+    if tree.size(name) is None:
+        return "missing"
+    return "different" if level == "full" and sha256 and _digest(tree, name) != sha256 else ""
+
+
 def _font_damage(
     tree: Tree, session: ExportSession, font: FontInfo, before: Before, labelled: RangeSet, level: Level,
+    digests: Mapping[str, str],
 ) -> Iterator[Damage]:
     """What is wrong with a font beside its images: labels that are missing, state files, images too many."""
     font_id = font.font_id
@@ -230,7 +247,7 @@ def _font_damage(
         yield Damage(layout.samples_file(font_id), "missing-label", font_id, index)
     if not before.complete:
         return
-    yield from _record_damage(tree, font_id, level)
+    yield from _record_damage(tree, font_id, level, digests.get(layout.font_file(font_id), ""))
     for entry in tree.names(layout.images_dir(font_id)):
         image = layout.parse_image_name(entry.name)
         ours = is_image_of(entry.name, font_id, session.config)
@@ -238,10 +255,10 @@ def _font_damage(
             yield Damage(f"{layout.images_dir(font_id)}/{entry.name}", "unlabelled", font_id, image.index)
 
 
-def _record_damage(tree: Tree, font_id: str, level: Level) -> Iterator[Damage]:
-    """Whether a finished font's record is there and speaks of these labels."""
+def _record_damage(tree: Tree, font_id: str, level: Level, digest: str) -> Iterator[Damage]:
+    """Whether a finished font's record is there, has this digest ("" for unknown), and speaks of these labels."""
     name, labels = layout.font_file(font_id), layout.samples_file(font_id)
-    kind = _state_file(tree, name, required=True)
+    kind = _state_file(tree, name, required=True) or _document(tree, name, digest, level)
     if kind:
         yield Damage(name, kind, font_id)
         return

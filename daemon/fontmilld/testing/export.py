@@ -13,7 +13,7 @@ from fontmilld.core import layout
 from fontmilld.core.labels import label_line
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store.checkpoint import Failure, FontState
-from fontmilld.store.exporter import create_project_structure, dataset_card
+from fontmilld.store.exporter import create_project_structure
 from fontmilld.store.files import LocalTree
 from fontmilld.store.kernel import Kernel
 from fontmilld.store.ledger import SessionStore
@@ -24,6 +24,13 @@ from fontmilld.store.tree import Tree
 
 PROJECT = "/out/project"
 _NOW = "2026-01-01T00:00:00.000+00:00"
+
+
+_DRAWN = {
+    "script": "Latn", "direction": "ltr", "text_source": "words", "height": 64, "text_box": [0, 0, 9, 32], "snr": 20.0, "psnr": None,
+    "psf": [{"kind": "disc", "moments": [1.0, 0.0, 1.0]}], "recipe": {"style": {"size": 30.0}, "effects": []},
+}
+"""What the documents at the end look at."""
 
 
 def small_session(samples: int = 7, fonts: int = 2, durability: str = "batch", **config: Any) -> ExportSession:
@@ -48,7 +55,7 @@ def label(font_id: str, index: int, kinds: tuple[str, ...] = layout.HALVES) -> d
     pictures = {kind: picture(font_id, index, kind) for kind in kinds}
     sizes: dict[str, object] = {f"{kind}_bytes": len(data) for kind, data in pictures.items()}
     digests = {f"{kind}_sha256": hashlib.sha256(data).hexdigest() for kind, data in pictures.items()}
-    return {**sizes, **digests, "text": f"text {index}"}
+    return {**sizes, **digests, "text": f"text {index}", **_DRAWN}
 
 
 @dataclass
@@ -130,7 +137,7 @@ class SmallExport:
             store.finish_font(font_id, {"family": font_id})
         counts = {font_id: len(state.done) for font_id, state in states.items()}
         store.save_progress({"status": "completed"})
-        store.finish(summary_of(session, states), dataset_card(session, counts))
+        store.finish(summary_of(session, states), {layout.CARD_FILE: f"{counts}".encode(), layout.REPORT_FILE: b"report"})
 
     def _batches(self, store: SessionStore, session: ExportSession) -> Iterator[BatchKey]:
         for font in session.fonts:

@@ -165,7 +165,7 @@ def test_centroids_of_the_light_agree_without_knowledge_of_the_kernel(faces, cou
     sizes = []
     for pair in pairs_of(faces, count, preset="quiet", preset_source=quiet, image_width=384, image_height=128, text_max_words=1):
         x, y, width, height = pair.label["text_box"]
-        reach = pair.label["psf"]["size"] // 2
+        reach = pair.label["psf"][0]["size"] // 2
         if min(x, y, 384 - x - width, 128 - y - height) < reach:
             continue
         halves = [1 - to_light(pixels(half)) for half in (pair.clear, pair.blurred)]

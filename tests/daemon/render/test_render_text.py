@@ -203,4 +203,4 @@ def test_mask_numbers_the_clusters_where_their_ink_is(faces):
         assert set(np.unique(mask)) - {0} <= set(range(1, len(pair.label["clusters"]) + 1))
         assert (ink[mask > 0] >= 31).all()
         assert (mask[ink > 80] > 0).all()
-        assert pixels(extras["psf"]).max() == 255
+        assert pixels(extras["kernel"]).max() == 255

@@ -81,7 +81,7 @@ def test_an_export_leaves_exactly_what_it_should(durability):
         for n in range(2) for index in range(1, 8) for half in layout.HALVES if index not in UNFIT
     }
     state = {f"fonts/font-{n}/{name}" for n in range(2) for name in ("metadata.json", "metadata.jsonl", "progress.json")}
-    top = {"session.json", "progress.json", "summary.json", "README.md", "logs/export.log", "logs/errors.log", "logs/performance.log"}
+    top = {"session.json", "progress.json", "summary.json", "README.md", "report.html", "logs/export.log", "logs/errors.log", "logs/performance.log"}
     assert set(tree) == images | state | top
 
 

@@ -23,7 +23,7 @@ from fontmilld.testing.export import PROJECT, SmallExport, small_session
 TEXT = "some words\nof mine\n"
 SESSION = small_session(3, 1, masks=True, psf_images=True)
 MASK = "fonts/font-0/images/font-0_002_mask.png"
-PSF = "fonts/font-0/images/font-0_003_psf.png"
+PSF = "fonts/font-0/images/font-0_003_kernel.png"
 
 
 def with_text(text: str = TEXT) -> ExportSession:
@@ -55,7 +55,7 @@ def found(disk: SimulatedDisk, session: ExportSession = SESSION) -> set[tuple[st
 
 def test_every_pair_has_four_files_and_its_line_names_them_all():
     tree, _ = undisturbed()
-    assert sorted(name.rpartition("_")[2] for name in tree if "_002_" in name) == ["blurred.png", "clear.png", "mask.png", "psf.png"]
+    assert sorted(name.rpartition("_")[2] for name in tree if "_002_" in name) == ["blurred.png", "clear.png", "kernel.png", "mask.png"]
     for line in tree["fonts/font-0/metadata.jsonl"].splitlines(keepends=True):
         claim = read_claim(line)
         assert claim is not None and len(claim.images) == 4
@@ -63,7 +63,7 @@ def test_every_pair_has_four_files_and_its_line_names_them_all():
             data = tree[f"fonts/font-0/images/{image.file_name}"]
             assert (len(data), hashlib.sha256(data).hexdigest()) == (image.size, image.sha256)
         label = json.loads(line)
-        assert label["mask_file_name"] == f"images/{claim.images[2].file_name}" and label["psf_bytes"] == claim.images[3].size
+        assert label["mask_file_name"] == f"images/{claim.images[2].file_name}" and label["kernel_bytes"] == claim.images[3].size
 
 
 @pytest.mark.parametrize("how", ["kill-before", "kill-half", "kill-after", "power"])

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fontmill.errors import FontmillError
-from fontmill.model import FontInfo
 from fontmilld.core.labels import is_sound, label_line, read_claim
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store import journal, sessions
@@ -27,7 +26,6 @@ from fontmilld.store.checkpoint import (
 )
 from fontmilld.store.exporter import (
     create_project_structure,
-    dataset_card,
     ensure_font_directory,
     export_image,
 )
@@ -345,23 +343,6 @@ def test_a_font_folder_needs_a_font_id():
     for name in ("../x", "", "A", "a.b", "a/b"):
         with pytest.raises(FontmillError):
             ensure_font_directory(tree, name)
-
-
-def test_the_card_names_every_font_that_has_samples_and_nothing_can_break_out_of_it():
-    fonts = (
-        FontInfo("dev", "/f", family="Evil | `x` <b>\n---\n", total_samples=3), FontInfo("none", "/f", total_samples=3),
-        FontInfo("refused", "/f", slug="font-unreadable", total_samples=3),
-    )
-    card = dataset_card(replace(small_session(), fonts=fonts), {"dev": 3, "none": 0})
-    head = card.split("---\n")[1]
-    assert "- fonts/*/metadata.jsonl\n" in head
-    assert "- fonts/*/images/*.png\n" in head
-    assert "`none`" not in card
-    assert "refused" not in card
-    assert card.count("\n---\n") == 1
-    row = next(text for text in card.splitlines() if text.startswith("| `dev`"))
-    assert row.replace("\\|", "").count("|") == 5
-    assert "<b>" not in row
 
 
 # Sessions ------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""What a finished project says of itself: the data set card, its Croissant description, the report."""
