@@ -10,7 +10,7 @@ TESTS  ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint check bench bench-quick soak lock docs clean
+.PHONY: help install demo test loaders lint check bench bench-quick soak lock docs clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -31,6 +31,14 @@ demo: $(STAMP)  ## Make a small dataset of several scripts in demo-data, and a c
 
 test: $(STAMP)  ## Run the tests (TESTS="-k name" narrows them).
 	$(BIN)/python -m pytest $(TESTS)
+
+$(VENV)-loaders/.installed: tests/loaders/requirements.lock | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)-loaders
+	$(VENV)-loaders/bin/python -m pip install --quiet --require-hashes -r tests/loaders/requirements.lock
+	@touch $@
+
+loaders: $(STAMP) $(VENV)-loaders/.installed  ## Load trees with datasets and mlcroissant, in a Python of their own.
+	FONTMILL_LOADERS_PYTHON=$(VENV)-loaders/bin/python $(BIN)/python -m pytest tests/loaders $(TESTS)
 
 lint: $(STAMP)  ## Style, types, import directions, generated pages.
 	$(BIN)/ruff check .
@@ -59,7 +67,9 @@ lock: $(STAMP)  ## Resolve requirements.lock anew.
 	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --generate-hashes --no-header --upgrade -o $(VENV)/lock
 	{ sed -n 1p requirements.lock; cat $(VENV)/lock; } > $(VENV)/lock.new
 	mv $(VENV)/lock.new requirements.lock
+	{ echo '# Made by `make lock`: what `make loaders` needs.'; $(BIN)/uv pip compile tests/loaders/requirements.in --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade; } > $(VENV)/lock.new
+	mv $(VENV)/lock.new tests/loaders/requirements.lock
 
 clean:  ## Remove .venv, caches and the demo's dataset.
-	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-loaders $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find client daemon tests bench -name __pycache__ -prune -not -path '*/.envs/*' -exec rm -rf {} +

@@ -80,6 +80,7 @@ SHOWN = {
     "foreign log": ("logs/other.log", lambda data: b"", {("logs/other.log", "foreign")}),
     "litter": (f"{LABELS}.part", lambda data: b"", {(f"{LABELS}.part", "litter")}),
     "no card": ("README.md", gone, {("README.md", "missing")}),
+    "no report": ("report.html", gone, {("report.html", "missing")}),
     "record gone": ("fonts/font-0/metadata.json", gone, {("fonts/font-0/metadata.json", "missing")}),
     "record broken": ("fonts/font-0/metadata.json", lambda data: data[:50], {("fonts/font-0/metadata.json", "corrupt")}),
     "checkpoint broken": ("fonts/font-0/progress.json", lambda data: data[:50], {("fonts/font-0/progress.json", "corrupt")}),
@@ -102,6 +103,21 @@ def test_a_flipped_bit_in_any_image_is_found_by_full_only():
         change(disk, IMAGE, flipped(at))
         assert found(disk, "quick") == set()
         assert found(disk, "full") == {(IMAGE, "different")}
+
+
+@pytest.mark.parametrize("name", ["README.md", "report.html"])
+def test_a_changed_document_is_found_by_full_only(name):
+    disk = finished()
+    change(disk, name, lambda data: data + b"!")
+    assert found(disk, "quick") == set()
+    assert found(disk, "full") == {(name, "different")}
+
+
+def test_a_summary_that_knows_of_no_documents_is_an_older_one_and_sound():
+    disk = finished()
+    change(disk, "summary.json", lambda data: json.dumps({**json.loads(data), "documents": {}}).encode())
+    disk.uproot(f"{PROJECT}/report.html")
+    assert found(disk, "full") == set()
 
 
 def test_a_flipped_bit_anywhere_in_the_labels_is_found():
@@ -162,13 +178,14 @@ def test_progress_is_told():
 REPAIRS = [what for what in SHOWN if not what.startswith("foreign")]
 
 
-@pytest.mark.parametrize("what", [*REPAIRS, "flipped image", "flipped label", "several"])
+@pytest.mark.parametrize("what", [*REPAIRS, "flipped image", "flipped label", "changed report", "several"])
 def test_repair_makes_only_what_is_damaged_anew_and_restores_every_byte(what):
     disk = finished()
     before = disk.files(PROJECT)
     changes = {
         "flipped image": [(IMAGE, flipped(3))],
         "flipped label": [(LABELS, flipped(len(before[LABELS]) // 2))],
+        "changed report": [("report.html", flipped(2))],
         "several": [(IMAGE, gone), (IMAGE.replace("002", "006"), flipped(5)), (LABELS, flipped(8)), ("README.md", gone)],
     }.get(what) or [SHOWN[what][:2]]
     for name, how in changes:
