@@ -105,17 +105,17 @@ def test_a_flipped_bit_in_any_image_is_found_by_full_only():
         assert found(disk, "full") == {(IMAGE, "different")}
 
 
-@pytest.mark.parametrize("name", ["README.md", "report.html"])
+@pytest.mark.parametrize("name", ["README.md", "report.html", "fonts/font-0/metadata.json"])
 def test_a_changed_document_is_found_by_full_only(name):
     disk = finished()
-    change(disk, name, lambda data: data + b"!")
+    change(disk, name, lambda data: data + b" ")
     assert found(disk, "quick") == set()
     assert found(disk, "full") == {(name, "different")}
 
 
 def test_a_summary_that_knows_of_no_documents_is_an_older_one_and_sound():
     disk = finished()
-    change(disk, "summary.json", lambda data: json.dumps({**json.loads(data), "documents": {}}).encode())
+    change(disk, "summary.json", lambda data: json.dumps({**json.loads(data), "files": {}}).encode())
     disk.uproot(f"{PROJECT}/report.html")
     assert found(disk, "full") == set()
 
@@ -178,7 +178,7 @@ def test_progress_is_told():
 REPAIRS = [what for what in SHOWN if not what.startswith("foreign")]
 
 
-@pytest.mark.parametrize("what", [*REPAIRS, "flipped image", "flipped label", "changed report", "several"])
+@pytest.mark.parametrize("what", [*REPAIRS, "flipped image", "flipped label", "changed report", "changed record", "several"])
 def test_repair_makes_only_what_is_damaged_anew_and_restores_every_byte(what):
     disk = finished()
     before = disk.files(PROJECT)
@@ -186,6 +186,7 @@ def test_repair_makes_only_what_is_damaged_anew_and_restores_every_byte(what):
         "flipped image": [(IMAGE, flipped(3))],
         "flipped label": [(LABELS, flipped(len(before[LABELS]) // 2))],
         "changed report": [("report.html", flipped(2))],
+        "changed record": [("fonts/font-0/metadata.json", lambda data: data.replace(b"family", b"famili"))],
         "several": [(IMAGE, gone), (IMAGE.replace("002", "006"), flipped(5)), (LABELS, flipped(8)), ("README.md", gone)],
     }.get(what) or [SHOWN[what][:2]]
     for name, how in changes:
