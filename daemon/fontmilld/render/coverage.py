@@ -13,8 +13,8 @@ from fontmilld.render.shaping import TypeFont
 from fontmilld.render.strikes import Strike
 
 PROBE_PX: Final = 24
-# A tenth of a pixel's ink somewhere, at 24 px per em: a hairline passes, numerical dust does not.
-_LEAST_INK: Final = 24
+# Less than a tenth of a pixel's ink, at 24 px per em: a hairline has more, numerical dust has not.
+_FAINT: Final = bytes(range(24))
 # Glyphs larger than this many em are damage; drawing them would take gigabytes.
 _LARGEST: Final = 16 * shaping.EM
 
@@ -41,16 +41,22 @@ class Coverage:
     private: int
 
 
-def find(face: Any, fonts: Iterable[TypeFont], other_rules: bool) -> Coverage:
+def find(face: Any, fonts: Iterable[TypeFont], other_rules: bool, judged: dict[int, str] | None = None) -> Coverage:
     """Rasterise every mapped character of the HarfBuzz `face` with all of `fonts`.
 
     `other_rules` says that the face has shaping rules which are not in GSUB (an AAT table `morx`).
+    `judged` keeps what was found by glyph id, for other faces with the same glyphs.
     """
     probes = [_Probe(font) for font in fonts]
+    known = {} if judged is None else judged
+    nominal = probes[0].nominal if probes else lambda _: None
     found: dict[str, set[int]] = {"ink": set(), "empty": set(), "tofu": set()}
     for cp in face.unicodes:
         if charset.is_text(cp) or charset.is_private(cp):
-            found[_worst(probes, cp)].add(cp)
+            gid = nominal(cp) or 0
+            if gid not in known:
+                known[gid] = _worst(probes, gid)
+            found[known[gid]].add(cp)
     scripts = set() if other_rules else _without_rules(face, found["ink"])
     unshaped = {cp for cp in found["ink"] if charset.script_of(cp) in scripts}
     drawn = found["ink"] - unshaped
@@ -77,8 +83,8 @@ def _without_rules(face: Any, drawn: set[int]) -> set[str]:
     return lacking - {"Arab"} if _ARABIC_FORM in drawn else lacking
 
 
-def _worst(probes: Iterable[_Probe], cp: int) -> str:
-    judgements = {probe.judge(cp) for probe in probes} or {"empty"}
+def _worst(probes: Iterable[_Probe], gid: int) -> str:
+    judgements = {probe.judge(gid) for probe in probes} or {"empty"}
     return next(worse for worse in ("empty", "tofu", "ink") if worse in judgements)
 
 
@@ -86,16 +92,16 @@ class _Probe:
     """Tells glyphs with ink of their own from empty ones and from copies of the missing-glyph box."""
 
     def __init__(self, font: TypeFont) -> None:
+        self.nominal = font.hb.get_nominal_glyph
         self._font = font
         self._rasterizer = shaping.Rasterizer()
         self._tofu_box = font.box(0)
         self._tofu_ink = self._ink(0)
 
-    def judge(self, cp: int) -> str:
-        """Return "ink", "empty" or "tofu" for a mapped character."""
-        gid = self._font.hb.get_nominal_glyph(cp)
+    def judge(self, gid: int) -> str:
+        """Return "ink", "empty" or "tofu" for the glyph of a mapped character."""
         ink = self._ink(gid) if gid else b""
-        if max(ink, default=0) < _LEAST_INK:
+        if not ink.strip(_FAINT):
             return "empty"
         return "tofu" if ink == self._tofu_ink and self._font.box(gid) == self._tofu_box else "ink"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 from collections.abc import Iterable, Mapping, Set
@@ -11,8 +12,9 @@ from typing import Any, Final
 import uharfbuzz as hb
 from fontTools.ttLib import TTFont
 
-from fontmilld.render import charset, coverage, fonttables, naming, shaping, sketch, strikes
+from fontmilld.render import charset, coverage, naming, shaping, sketch, strikes
 from fontmilld.render.coverage import Coverage
+from fontmilld.render.fonttables import Tables
 from fontmilld.render.strikes import Strike
 
 MAX_BYTES: Final = 128 * 2**20
@@ -100,18 +102,19 @@ def inspect_face(data: bytes, face_index: int) -> FaceReport:
     count = count_faces(data)
     if not 0 <= face_index < count:
         raise FontProblem("font-unreadable", f"the file has {count} faces, there is no face {face_index}")
-    tables = _Tables.read(data, face_index)
+    tables = _read_tables(data, face_index)
     face = hb.Face(hb.Blob(data), face_index)
     plain = shaping.instantiate(face, {}, 0.0)
     ruled = "morx" in tables.rules
-    found, sizes = coverage.find(face, [plain], ruled), list[int]()
+    sha256 = hashlib.sha256(data).hexdigest()
+    found, sizes = coverage.find(face, [plain], ruled, _judged(sha256, tables.outlines_at)), list[int]()
     if not found.usable and "EBDT" in tables.bitmaps:
         fonts = coverage.strike_fonts(face, _read_strikes(data, face_index))
         found, sizes = coverage.find(face, fonts.values(), ruled), list(fonts)
         plain = fonts[sizes[-1]] if sizes else plain
     if not found.usable:
         raise _nothing_to_draw(tables, found)
-    return _report(data, face_index, count=count, font=plain, tables=tables, found=found, sizes=sizes)
+    return _report(sha256, face_index, count=count, font=plain, tables=tables, found=found, sizes=sizes)
 
 
 def font_id_for(report: FaceReport, file_stem: str, face_index: int, taken: Set[str]) -> str:
@@ -170,35 +173,14 @@ class Face:
         return bool(self._plain.hb.get_nominal_glyph(0x20))
 
 
-@dataclass(frozen=True, slots=True)
-class _Tables:
-    names: dict[str, str]
-    os2: dict[str, Any]
-    axes: list[dict[str, Any]]
-    instances: list[dict[str, Any]]
-    outlines: tuple[str, ...]
-    bitmaps: tuple[str, ...]
-    colors: tuple[str, ...]
-    rules: tuple[str, ...]
-
-    @classmethod
-    def read(cls, data: bytes, face_index: int) -> _Tables:
-        try:
-            with TTFont(io.BytesIO(data), fontNumber=face_index, lazy=True) as font:
-                return cls(
-                    names=fonttables.read_names(font),
-                    os2=fonttables.read_os2(font),
-                    axes=fonttables.read_axes(font),
-                    instances=fonttables.read_instances(font),
-                    outlines=fonttables.present(font, fonttables.OUTLINE_TABLES),
-                    bitmaps=fonttables.present(font, fonttables.BITMAP_TABLES),
-                    colors=fonttables.present(font, fonttables.COLOR_TABLES),
-                    rules=fonttables.present(font, fonttables.RULE_TABLES),
-                )
-        except MemoryError:
-            raise
-        except Exception as error:  # fontTools raises whatever the damage makes it raise
-            raise FontProblem("font-unreadable", f"its tables are damaged ({_brief(error)})") from error
+def _read_tables(data: bytes, face_index: int) -> Tables:
+    try:
+        with TTFont(io.BytesIO(data), fontNumber=face_index, lazy=True) as font:
+            return Tables.read(font)
+    except MemoryError:
+        raise
+    except Exception as error:  # fontTools raises whatever the damage makes it raise
+        raise FontProblem("font-unreadable", f"its tables are damaged ({_brief(error)})") from error
 
 
 def _check_container(data: bytes) -> None:
@@ -223,7 +205,7 @@ def _read_strikes(data: bytes, face_index: int) -> dict[int, Strike]:
         raise FontProblem("font-unreadable", f"its bitmaps are damaged ({_brief(error)})") from error
 
 
-def _nothing_to_draw(tables: _Tables, found: Coverage) -> FontProblem:
+def _nothing_to_draw(tables: Tables, found: Coverage) -> FontProblem:
     if found.unshaped:
         return FontProblem("font-no-drawable-glyphs", _unshaped_note(tables, found))
     if tables.colors and not found.tofu:
@@ -241,13 +223,13 @@ def _nothing_to_draw(tables: _Tables, found: Coverage) -> FontProblem:
     )
 
 
-def _unshaped_note(tables: _Tables, found: Coverage) -> str:
+def _unshaped_note(tables: Tables, found: Coverage) -> str:
     lacking = ", ".join(f"{script} ({count})" for script, count in found.unshaped.items())
     why = "its shaping rules are for Graphite only" if "Silf" in tables.rules else "it has no shaping rules for them"
     return f"characters of these scripts are left out, {why}: {lacking}"
 
 
-def _notes(tables: _Tables, found: Coverage) -> list[str]:
+def _notes(tables: Tables, found: Coverage) -> list[str]:
     notes = [] if tables.names else ["it has no name table"]
     if all(map(charset.is_private, found.usable)):
         notes.append("all its characters are private-use: labels mean something with this font only")
@@ -256,20 +238,27 @@ def _notes(tables: _Tables, found: Coverage) -> list[str]:
     return [*notes, _unshaped_note(tables, found)] if found.unshaped else notes
 
 
+@functools.lru_cache(maxsize=1)
+def _judged(sha256: str, outlines_at: int) -> dict[int, str]:
+    """Return what is known of the glyphs at one place of a file: ten faces of a collection may share 45,000."""
+    del sha256, outlines_at
+    return {}
+
+
 def _report(
-    data: bytes,
+    sha256: str,
     face_index: int,
     *,
     count: int,
     font: shaping.TypeFont,
-    tables: _Tables,
+    tables: Tables,
     found: Coverage,
     sizes: list[int],
 ) -> FaceReport:
     names, face = tables.names, font.hb.face
     licence, evidence = naming.guess_licence(names)
     return FaceReport(
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=sha256,
         face_index=face_index,
         face_count=count,
         family=names.get("typographic_family") or names.get("family", ""),

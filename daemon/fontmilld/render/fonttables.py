@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fontTools.ttLib import TTFont
@@ -28,10 +29,10 @@ _NAME_IDS: Final = {
 }
 _NAME_LIMIT: Final = 400
 
-OUTLINE_TABLES: Final = ("glyf", "CFF ", "CFF2")
-BITMAP_TABLES: Final = ("EBDT", "CBDT", "bdat", "sbix")
-COLOR_TABLES: Final = ("COLR", "CBDT", "sbix", "SVG ")
-RULE_TABLES: Final = ("GSUB", "morx", "Silf")
+_OUTLINE_TABLES: Final = ("glyf", "CFF ", "CFF2")
+_BITMAP_TABLES: Final = ("EBDT", "CBDT", "bdat", "sbix")
+_COLOR_TABLES: Final = ("COLR", "CBDT", "sbix", "SVG ")
+_RULE_TABLES: Final = ("GSUB", "morx", "Silf")
 
 
 def read_names(font: TTFont) -> dict[str, str]:
@@ -92,6 +93,37 @@ def read_os2(font: TTFont) -> dict[str, Any]:
     }
 
 
-def present(font: TTFont, tables: tuple[str, ...]) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What the tables of one face say. `outlines_at` is where in the file its outlines begin (-1 without),
+    by which faces that share them are known."""
+
+    names: dict[str, str]
+    os2: dict[str, Any]
+    axes: list[dict[str, Any]]
+    instances: list[dict[str, Any]]
+    outlines: tuple[str, ...]
+    bitmaps: tuple[str, ...]
+    colors: tuple[str, ...]
+    rules: tuple[str, ...]
+    outlines_at: int
+
+    @classmethod
+    def read(cls, font: TTFont) -> Tables:
+        """Read them; raises what fontTools raises for damaged ones."""
+        return cls(
+            names=read_names(font),
+            os2=read_os2(font),
+            axes=read_axes(font),
+            instances=read_instances(font),
+            outlines=_present(font, _OUTLINE_TABLES),
+            bitmaps=_present(font, _BITMAP_TABLES),
+            colors=_present(font, _COLOR_TABLES),
+            rules=_present(font, _RULE_TABLES),
+            outlines_at=next((int(font.reader.tables[tag].offset) for tag in _OUTLINE_TABLES if tag in font), -1),
+        )
+
+
+def _present(font: TTFont, tables: tuple[str, ...]) -> tuple[str, ...]:
     """Return those of `tables` that the font has, without padding blanks."""
     return tuple(tag.strip() for tag in tables if tag in font)

@@ -41,7 +41,7 @@ class Letters:
     @classmethod
     def of(cls, script: str, usable: Iterable[int]) -> Letters:
         """Sort the usable letters of `script`."""
-        own = [chr(cp) for cp in sorted(usable) if charset.script_of(cp) == script]
+        own = [chr(cp) for cp in sorted(cp for cp in usable if charset.script_of(cp) == script)]
         own = [c for c in own if unicodedata.normalize("NFC", c) == c]
         if script not in _INDIC:
             small = [c for c in own if unicodedata.category(c) in ("Ll", "Lo") and "<" not in unicodedata.decomposition(c)]

@@ -9,7 +9,6 @@ other units per em, and fine enough to tell faces of one family apart.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -99,16 +98,11 @@ def _compared(one: Sketch, other: Sketch) -> tuple[float, tuple[str, ...]]:
     """Return the share of shared characters that look alike, and the scripts where NEAR or more do."""
     same: dict[str, list[bool]] = defaultdict(list)
     for cp in one.keys() & other.keys():
-        same[_script(cp)].append(_alike(one[cp], other[cp]))
+        same[charset.script_of(int(cp, 16))].append(_alike(one[cp], other[cp]))
     least = min(_FEWEST, len(one), len(other))
     near = (script for script, found in same.items() if len(found) >= least and sum(found) >= NEAR * len(found))
     every = [each for found in same.values() for each in found]
     return round(sum(every) / max(1, len(every)), 3), tuple(sorted(near))
-
-
-@functools.lru_cache(maxsize=8192)
-def _script(cp: str) -> str:
-    return charset.script_of(int(cp, 16))
 
 
 def _alike(one: str, other: str) -> bool:
