@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -41,7 +41,7 @@ from fontmilld.session import ManagedSession
 from fontmilld.settings import RELOADABLE, DaemonSettings, reloaded
 from fontmilld.store import writer as reports
 from fontmilld.store.preflight import discover_fonts, validate_output_path
-from fontmilld.store.state import SessionStateManager
+from fontmilld.store.state import KnownSession, SessionStateManager
 from fontmilld.store.writer import SessionWriter
 from fontmilld.watch import FileWatch
 
@@ -90,11 +90,9 @@ class Daemon:
         self._loop.on_signals((signal.SIGTERM, signal.SIGINT), lambda _: self.shut_down())
         self._pool.start(self.manager)
         self._loop.after_turn(self._pool.feed)
-        for ended in self._state.ended_sessions(MAX_REMEMBERED):
-            self.manager.remember(ended)
-        for known in self._state.sessions():
-            if known.status in ("active", "paused"):
-                self.manager.restore(known)
+        self._take_up(self._state.sessions())
+        if self._state.begun and not self.settings.private:
+            self._in_thread("rebuild", lambda: self._state.rebuild(self.settings.allow_root), self._rebuilt)
         self._server.serve(VerbHandlers(self.manager, self._projects, self))
         if self.settings.private:
             threading.Thread(target=self._end_with_stdin, name="stdin", daemon=True).start()
@@ -107,6 +105,23 @@ class Daemon:
         log.info("fontmilld serves with %d workers (pid %d)", self.workers, os.getpid())
         self._loop.run()
         self._close()
+
+    def _take_up(self, sessions: Sequence[KnownSession]) -> None:
+        ids = {known.session_id for known in sessions}
+        for ended in self._state.ended_sessions(MAX_REMEMBERED):
+            if ended.known.session_id in ids:
+                self.manager.remember(ended)
+        for known in sessions:
+            if known.status in ("active", "paused"):
+                self.manager.restore(known)
+
+    def _rebuilt(self, found: Sequence[KnownSession] | FontmillError) -> None:
+        """The index was new or damaged: what lies beneath the allowed roots is known again, and waits for its user."""
+        if isinstance(found, FontmillError):
+            log.warning("the index of sessions cannot be made from the trees: %s", found)
+        elif found:
+            log.info("the index of sessions was made anew from the trees: %d found", len(found))
+            self._take_up(found)
 
     # Facts -------------------------------------------------------------------------------------------
 

@@ -218,7 +218,9 @@ class PersistentExportManager:
         }
 
     def restore(self, known: KnownSession) -> None:
-        """Take up a session that an earlier life of the daemon had."""
+        """Take up a session that an earlier life of the daemon had, unless somebody has just begun it again."""
+        if self._holder_of(known.path) is not None:
+            return
         reasons = tuple(Reason(reason) for reason in known.reasons if reason in KEPT)
         placeholder = ExportSession(known.session_id, known.project_name, known.output_path, known.created_at, ExportConfig(), (), {})
 

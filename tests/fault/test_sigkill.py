@@ -28,7 +28,7 @@ from fault.rig import (
     leftovers,
     rewritten,
 )
-from system.conftest import begin, tree_digest
+from system.conftest import begin, tree_digest, until
 
 pytestmark = pytest.mark.fault
 SAMPLES = 1200
@@ -141,6 +141,29 @@ def test_a_session_that_completed_before_the_kill_is_still_known(
     after = daemon.client.wait(session)
     assert (after["status"], after["exported_samples"], after["fonts"]) == ("completed", 4 * len(fonts), before["fonts"])
     assert [font["done_samples"] for font in daemon.client.fonts(session)["fonts"]] == [4] * len(fonts)
+
+
+@pytest.mark.parametrize("how", ["gone", "damaged"])
+def test_sessions_are_found_again_in_their_trees_when_the_index_is_lost(
+    how: str, launch: Callable[..., RigDaemon], tmp_path: Path, fonts: list[str], undisturbed: Undisturbed,
+) -> None:
+    daemon = launch(tmp_path / "out")
+    done = begin(daemon, fonts, "done", 4, **SMALL)
+    finish(daemon, done)
+    half = begin(daemon, fonts, "half", SAMPLES, **SMALL)
+    until(lambda: daemon.client.status(half)["exported_samples"] > 0, "it runs")
+    daemon.kill()
+    for file in (tmp_path / "daemon" / "state").glob("sessions.sqlite*"):
+        file.unlink() if how == "gone" else file.write_bytes(b"rubbish" * 999)
+    daemon.start()
+    until(lambda: len(daemon.client.status()["sessions"]) == 2, "both are found")
+    until(lambda: daemon.client.status(half)["phase"] == "rendering", "its tree is open")
+    known = daemon.client.status()["sessions"]
+    assert {s["session_id"]: (s["status"], s["pause_reasons"]) for s in known} == {done: ("completed", []), half: ("paused", ["user"])}
+    assert daemon.client.status(done)["exported_samples"] == 4 * len(fonts)
+    daemon.client.resume(half)
+    assert finish(daemon, half)["exported_samples"] == SAMPLES * len(fonts)
+    assert differences(tree_digest(daemon.root / "half"), undisturbed(SAMPLES)) == []
 
 
 @pytest.mark.parametrize(("kills", "seed"), doses(15, 500, 10))

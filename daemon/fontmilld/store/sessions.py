@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from fontmill.model import ExportConfig, ExportSession, FontInfo, Part
 from fontmill.verbs import validate
 from fontmilld.core import layout
 from fontmilld.core.ranges import RangeSet
-from fontmilld.store.checkpoint import check_schema, decode
+from fontmilld.store.checkpoint import FontState, check_schema, decode
 from fontmilld.store.files import LocalTree
 from fontmilld.store.tree import Tree
 
@@ -33,15 +33,24 @@ _DAMAGED = "`session.json` is damaged."
 class FoundSession:
     """A session found on disk, judged by its checkpoints alone. `path` is the project's.
 
-    `progress` is the project's last `progress.json` ({} when missing or damaged).
+    `counts` are done and failed samples by font. `progress` is the project's last `progress.json` ({} when missing or damaged).
     """
 
     session: ExportSession
     path: str
     completed: bool
-    done_samples: int
-    failed_samples: int
+    counts: Mapping[str, tuple[int, int]]
     progress: Mapping[str, Any]
+
+    @property
+    def done_samples(self) -> int:
+        """Of all fonts."""
+        return sum(done for done, _ in self.counts.values())
+
+    @property
+    def failed_samples(self) -> int:
+        """Of all fonts."""
+        return sum(failed for _, failed in self.counts.values())
 
 
 def has_session(tree: Tree) -> bool:
@@ -150,6 +159,25 @@ def find_sessions(path: str) -> list[FoundSession]:
     return found
 
 
+def project_folders(root: str, depth: int = 5, most: int = 20_000) -> Iterator[str]:
+    """Folders beneath `root` that hold a session, breadth first; hidden ones and links are passed over.
+
+    Bounded: to `depth` levels and `most` folders looked into.
+    """
+    level = [root]
+    for _ in range(depth):
+        below: list[str] = []
+        for folder in level:
+            most -= 1
+            if most < 0:
+                return
+            if os.path.isfile(f"{folder}/{layout.SESSION_FILE}"):
+                yield folder
+            else:
+                below += _folders_of(folder)
+        level = below
+
+
 def _folders_of(path: str) -> list[str]:
     try:
         with os.scandir(path) as entries:
@@ -162,16 +190,15 @@ def _folders_of(path: str) -> list[str]:
 def describe(tree: Tree, path: str) -> FoundSession:
     """One session by its state files. Raises what `load_session` raises."""
     session = load_session(tree, path)
-    done = failed = 0
+    counts = {}
     for font in session.fonts:
         if font.accepted:
             checkpoint = decode(tree.read(layout.checkpoint_file(font.font_id)))
-            if checkpoint is not None:
-                inside = RangeSet.span(1, font.total_samples)
-                done += len(checkpoint.state.done & inside)
-                failed += len(checkpoint.state.failed & inside)
+            state = checkpoint.state if checkpoint is not None else FontState(font.font_id)
+            inside = RangeSet.span(1, font.total_samples)
+            counts[font.font_id] = len(state.done & inside), len(state.failed & inside)
     completed = tree.size(layout.SUMMARY_FILE) is not None
-    return FoundSession(session, path, completed, done, failed, read_progress(tree))
+    return FoundSession(session, path, completed, counts, read_progress(tree))
 
 
 def read_progress(tree: Tree) -> dict[str, Any]:

@@ -21,7 +21,8 @@ import orjson
 
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, FontInfo, FontProgress, FontStatus
-from fontmilld.store.sessions import find_sessions, parse_session
+from fontmilld.core.progress import FontProgressTracker
+from fontmilld.store.sessions import FoundSession, find_sessions, parse_session, project_folders
 
 log = logging.getLogger(__name__)
 
@@ -80,13 +81,16 @@ class UsedKey:
 
 
 class SessionStateManager:
-    """See the module. A damaged database is moved aside (`.damaged`) and begun anew; `recreated` says so."""
+    """See the module. A damaged database is moved aside (`.damaged`) and begun anew; `recreated` says so.
+
+    `begun` when this life found none, or a damaged one: there may be trees that it does not know.
+    """
 
     def __init__(self, directory: str) -> None:
         self._path = os.path.join(directory, "sessions.sqlite")
         self._db: sqlite3.Connection | None = None
         self._guard = threading.RLock()
-        self.recreated = False
+        self.recreated = self.begun = False
         os.makedirs(directory, mode=0o700, exist_ok=True)
         self._lock = _locked(directory)
         try:
@@ -111,6 +115,7 @@ class SessionStateManager:
             if version > _VERSION:
                 raise FontmillError("unsupported-schema", "The index of sessions was written by a newer fontmilld.")
             if version == 0:
+                self.begun = True
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {_VERSION}")
@@ -289,21 +294,29 @@ class SessionStateManager:
 
     # From the trees ----------------------------------------------------------------------------------
 
-    def rebuild(self, paths: Iterable[str]) -> int:
-        """Add what the trees beneath these output paths hold and the index does not; returns how many.
+    def rebuild(self, roots: Iterable[str]) -> list[KnownSession]:
+        """Add what the trees beneath these folders hold and the index does not; returns what was added.
 
         What was not complete is added as paused by `user`: nobody may be surprised by work that begins by itself.
         """
         known = {session.session_id for session in self.sessions()}
-        added = 0
-        for path in paths:
-            for found in find_sessions(os.path.realpath(path)):
-                if found.session.session_id not in known:
-                    status, reasons = ("completed", ()) if found.completed else ("paused", ("user",))
-                    self.save_session_state(found.session, status, reasons)
-                    known.add(found.session.session_id)
-                    added += 1
-        return added
+        added: set[str] = set()
+        for root in roots:
+            for folder in project_folders(os.path.realpath(root)):
+                for found in find_sessions(folder)[:1]:
+                    if found.path == folder and found.session.session_id not in known | added:
+                        self._add_found(found)
+                        added.add(found.session.session_id)
+        return [session for session in self.sessions() if session.session_id in added]
+
+    def _add_found(self, found: FoundSession) -> None:
+        status, reasons = ("completed", ()) if found.completed else ("paused", ("user",))
+        tracker = FontProgressTracker()
+        for font in found.session.fonts:
+            done, failed = found.counts.get(font.font_id, (0, 0))
+            tracker.register_font(font.font_id, font.total_samples, done, failed, 0 if font.accepted else font.total_samples)
+        self.save_session_state(found.session)
+        self.save_status(found.session.session_id, status, reasons, "", tracker.fonts(0.0))
 
 
 def _save_progress(db: sqlite3.Connection, session_id: str, fonts: Iterable[FontProgress]) -> None:

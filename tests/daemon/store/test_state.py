@@ -182,12 +182,15 @@ def test_the_index_is_rebuilt_from_the_trees(state, tmp_path):
     (output / "not-a-project").mkdir()
     (output / "damaged").mkdir()
     (output / "damaged" / "session.json").write_bytes(b"{")
-    assert state.rebuild([str(output)]) == 2
-    assert state.rebuild([str(output)]) == 0
+    (output / "done" / "deep").mkdir()
+    assert sorted(ids(state.rebuild([str(tmp_path)]))) == sorted(["begun", small_session().session_id])
+    assert state.rebuild([str(tmp_path)]) == []
     found = {known.session_id: known for known in state.sessions()}
     assert (found["begun"].status, found["begun"].reasons, found["begun"].path) == ("paused", ("user",), str(begun))
     assert found[small_session().session_id].status == "completed"
     assert found[small_session().session_id].path == str(done)
+    (ended,) = state.ended_sessions(9)
+    assert sum(font.done_samples for font in ended.fonts) == sum(font.total_samples for font in small_session().fonts)
 
 
 def test_the_state_directory_is_private(state, tmp_path):
