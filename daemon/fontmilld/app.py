@@ -91,7 +91,7 @@ class Daemon:
         self._pool.start(self.manager)
         self._loop.after_turn(self._pool.feed)
         self._take_up(self._state.sessions())
-        if self._state.begun and not self.settings.private:
+        if self._state.lost and not self.settings.private:
             self._in_thread("rebuild", lambda: self._state.rebuild(self.settings.allow_root), self._rebuilt)
         self._server.serve(VerbHandlers(self.manager, self._projects, self))
         if self.settings.private:
@@ -116,7 +116,7 @@ class Daemon:
                 self.manager.restore(known)
 
     def _rebuilt(self, found: Sequence[KnownSession] | FontmillError) -> None:
-        """The index was new or damaged: what lies beneath the allowed roots is known again, and waits for its user."""
+        """The index was gone or damaged: what lies beneath the allowed roots is known again, and waits for its user."""
         if isinstance(found, FontmillError):
             log.warning("the index of sessions cannot be made from the trees: %s", found)
         elif found:

@@ -93,16 +93,24 @@ class ProjectOperations:
     def adopt(self, path: str, fonts: tuple[str, ...], done: Done) -> None:
         """Take up a tree that another daemon or machine began; `fonts` is where its font files are here."""
         if not fonts:
-            self._manager.reopen(path, done)
+            self._take_over(path, {}, done)
             return
 
         def matched(result: dict[str, str] | FontmillError) -> None:
             if isinstance(result, FontmillError):
                 done(result)
             else:
-                self._manager.reopen(path, done, sources=result)
+                self._take_over(path, result, done)
 
         self._ports.match_fonts(fonts, matched)
+
+    def _take_over(self, path: str, sources: dict[str, str], done: Done) -> None:
+        """Open the tree; a session of ours that only waits in it, e.g. for its fonts, makes room."""
+        waits = any(session.path == path and session.life.status == "paused" for session in self._manager.sessions())
+        if waits:
+            self._taken_down(path, lambda: self._manager.reopen(path, done, sources=sources))
+        else:
+            self._manager.reopen(path, done, sources=sources)
 
     def verify(self, name: str, level: str, done: Callable[[ValidationResult | FontmillError], None]) -> None:
         """validateSessionIntegrity, by all workers. `name` is a session, or the path of a project."""

@@ -83,14 +83,15 @@ class UsedKey:
 class SessionStateManager:
     """See the module. A damaged database is moved aside (`.damaged`) and begun anew; `recreated` says so.
 
-    `begun` when this life found none, or a damaged one: there may be trees that it does not know.
+    `lost` when it is damaged, or gone from a directory that is there: there may be trees that it does not know.
     """
 
     def __init__(self, directory: str) -> None:
         self._path = os.path.join(directory, "sessions.sqlite")
         self._db: sqlite3.Connection | None = None
         self._guard = threading.RLock()
-        self.recreated = self.begun = False
+        self.recreated = self.lost = False
+        known_directory = os.path.isdir(directory)
         os.makedirs(directory, mode=0o700, exist_ok=True)
         self._lock = _locked(directory)
         try:
@@ -106,6 +107,7 @@ class SessionStateManager:
             self._move_aside()
             self._prepare()
             self.recreated = True
+        self.lost = self.lost and known_directory
 
     # Connections -------------------------------------------------------------------------------------
 
@@ -115,7 +117,7 @@ class SessionStateManager:
             if version > _VERSION:
                 raise FontmillError("unsupported-schema", "The index of sessions was written by a newer fontmilld.")
             if version == 0:
-                self.begun = True
+                self.lost = True
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {_VERSION}")
