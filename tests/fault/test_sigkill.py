@@ -152,6 +152,8 @@ def test_sessions_are_found_again_in_their_trees_when_the_index_is_lost(
     finish(daemon, done)
     half = begin(daemon, fonts, "half", SAMPLES, **SMALL)
     until(lambda: daemon.client.status(half)["exported_samples"] > 0, "it runs")
+    daemon.client.pause(half)  # else it may be complete by now
+    daemon.client.wait(half)
     daemon.kill()
     for file in (tmp_path / "daemon" / "state").glob("sessions.sqlite*"):
         file.unlink() if how == "gone" else file.write_bytes(b"rubbish" * 999)
