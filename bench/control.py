@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,14 +100,13 @@ class Events:
 
 
 @contextmanager
-def daemon(folder: Path) -> Iterator[tuple[psutil.Process, str]]:
-    """A daemon with two workers; its process and its socket directory's endpoint prefix."""
-    program = BIN / "fontmilld"
-    if not program.exists():
+def daemon(folder: Path, workers: int = 2, program: Sequence[str] = (str(BIN / "fontmilld"),)) -> Iterator[tuple[psutil.Process, str]]:
+    """A daemon; its process and its socket directory's endpoint prefix."""
+    if not Path(program[0]).exists():
         raise UnavailableError("fontmilld is not installed beside this Python")
     sockets = folder / "run"
     sockets.mkdir(mode=0o700)
-    command = [program, "--socket", sockets / wire.CONTROL_SOCKET, "--state-dir", folder / "state", "--workers", "2", "--allow-root", folder]
+    command = [*program, "--socket", sockets / wire.CONTROL_SOCKET, "--state-dir", folder / "state", "--workers", workers, "--allow-root", folder]
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         wait_for(sockets / wire.CONTROL_SOCKET, process)

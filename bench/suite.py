@@ -19,7 +19,7 @@ from typing import Any
 
 from common import BENCH, RESULTS, machine
 
-SCRIPTS = ("endtoend", "peers", "stages", "durability", "resume", "control", "scale")
+SCRIPTS = ("endtoend", "peers", "stages", "durability", "resume", "control", "dispatch", "scale")
 NOTHING_TO_MEASURE = 3
 
 

@@ -676,6 +676,7 @@ class ManagedSession:
         self._finishing.add("")
         summary = self.summary()
         progress = {**self._progress(), "status": "completed"}
+        self._write_log(layout.PERFORMANCE_LOG, "finished", {**progress["performance"], **progress["stats"]})
 
         def finish(store: SessionStore) -> None:
             store.save_progress(progress)

@@ -98,7 +98,7 @@ def test_end_to_end() -> None:
 
 
 @FONTMILL
-@pytest.mark.parametrize("script", ["scale.py", "durability.py", "resume.py", "control.py"])
+@pytest.mark.parametrize("script", ["scale.py", "durability.py", "resume.py", "control.py", "dispatch.py"])
 def test_the_script_answers(script: str) -> None:
     found = answers(script, "--quick")
     assert found

@@ -93,7 +93,7 @@ def extent(block: Block, style: StyleSpec) -> Corners:
     if style.is_upright:
         lean = (style.slant * bottom, style.slant * top)
         return ((left + min(lean)) / EM, -top / EM, (right + max(lean)) / EM, -bottom / EM)
-    boxes = [corners for _, corners in place(block, style.unit()).clusters]
+    boxes = [corners for _, _, _, corners in _turned(block, style.unit())]
     lefts, tops, rights, bottoms = zip(*boxes, strict=True)
     return (min(lefts), min(tops), max(rights), max(bottoms))
 
@@ -151,9 +151,10 @@ def _turned(block: Block, style: StyleSpec) -> _Laid:
 def _corners(matrix: Matrix, box: Box) -> Corners:
     xx, yx, xy, yy, x0, y0 = matrix
     left, bottom, right, top = box
-    xs = [xx * x + xy * y + x0 for x in (left, right) for y in (bottom, top)]
-    ys = [yx * x + yy * y + y0 for x in (left, right) for y in (bottom, top)]
-    return (min(xs), min(ys), max(xs), max(ys))
+    x, y, wide, high = (left + right) / 2, (bottom + top) / 2, (right - left) / 2, (top - bottom) / 2
+    x, y = xx * x + xy * y + x0, yx * x + yy * y + y0
+    across, down = abs(xx) * wide + abs(xy) * high, abs(yx) * wide + abs(yy) * high
+    return (x - across, y - down, x + across, y + down)
 
 
 def _union(a: Corners, b: Corners) -> Corners:
