@@ -75,6 +75,7 @@ class _Waiting:
     session_id: str
     ready: Callable[[ManagedSession], bool]
     done: Done
+    wanted: Callable[[], bool] = lambda: True
 
 
 class PersistentExportManager:
@@ -91,6 +92,8 @@ class PersistentExportManager:
         self._share = 0.0
         self._waiting: list[_Waiting] = []
         self._starting: dict[str, list[Done]] = {}
+        self._starts = 0
+        self._opening: set[str] = set()
         self._stopping = False
         self._short_of_memory = ""
 
@@ -100,10 +103,11 @@ class PersistentExportManager:
         """createSession: `done` gets the reply of `start` once the session is recorded durably."""
         if self._stopping:
             raise FontmillError("shutting-down")
-        if sum(1 for session in self._sessions.values() if not session.life.ended) >= MAX_SESSIONS:
-            raise FontmillError("too-many-sessions")
         if request.key and self._join_start(request.key, done):
             return
+        if self._starts + sum(1 for session in self._sessions.values() if not session.life.ended) >= MAX_SESSIONS:
+            self._starting.pop(request.key or "", None)
+            raise FontmillError("too-many-sessions")
         finish = self._start_finisher(request.key, done)
         intake = Intake(request, self._probing, self._ports.utc, lambda result: self._open_new(request, result, finish))
         self._ports.check_output(request, lambda found: self._checked(request, found, intake, finish))
@@ -123,7 +127,10 @@ class PersistentExportManager:
         return False
 
     def _start_finisher(self, key: str | None, done: Done) -> Done:
+        self._starts += 1
+
         def finish(result: Any) -> None:
+            self._starts -= 1
             for waiting in [done, *(self._starting.pop(key, []) if key else [])]:
                 waiting(result)
         return finish
@@ -145,7 +152,18 @@ class PersistentExportManager:
         if holder is not None:
             finish(self._take_up(holder, wanted))
             return
-        self._open(wanted, self._ports.create(wanted, request.key, request.force, request.text), finish)
+        if not self._postponed(path, lambda: self._open_new(request, wanted, finish), finish):
+            self._open(wanted, self._ports.create(wanted, request.key, request.force, request.text), finish)
+
+    def _postponed(self, path: str, again: Callable[[], None], finish: Done) -> bool:
+        """Whether the tree cannot be opened now: `again` is run once an ended session has let go of it."""
+        if path in self._opening:
+            finish(FontmillError("busy", "The project is just being opened.", after_ms=500))
+            return True
+        leaving = next((s for s in self._sessions.values() if s.path == path and s.lock is not None), None)
+        if leaving is not None:
+            self.take_down(leaving, again)
+        return leaving is not None
 
     def _holder_of(self, path: str) -> ManagedSession | None:
         return next((s for s in self._sessions.values() if s.path == path and not s.life.ended and not s.stranded), None)
@@ -161,14 +179,19 @@ class PersistentExportManager:
         return self._start_reply(holder, True)
 
     def _open(self, wanted: ExportSession, opening: Opening, finish: Done, reasons: tuple[Reason, ...] = ()) -> ManagedSession:
+        path = f"{wanted.output_path.rstrip('/')}/{wanted.project_name}"
+
         def report(got: reports.Report) -> None:
             if isinstance(got, reports.Opened):
+                self._opening.discard(path)
                 finish(self._taken_up(managed, got.result, reasons))
             elif isinstance(got, reports.OpenFailed):
+                self._opening.discard(path)
                 finish(got.error)
             else:
                 managed.report(got)
 
+        self._opening.add(path)
         managed = ManagedSession(wanted, self, None)  # type: ignore[arg-type]  # the writer needs `report` first
         managed.writer = self._ports.writer(opening, report, wanted.session_id)
         return managed
@@ -259,6 +282,8 @@ class PersistentExportManager:
         if self._holder_of(path) is not None:
             done(FontmillError("busy", "A session of this daemon holds the project."))
             return
+        if self._postponed(path, lambda: self.reopen(path, done, mend, sources, reasons), done):
+            return
         parent, _, name = path.rpartition("/")
         placeholder = ExportSession("", name, parent, "", ExportConfig(), (), {})
         self._open(placeholder, self._ports.reopen(path, mend, sources), done, reasons)
@@ -306,15 +331,19 @@ class PersistentExportManager:
         self._waiting.append(_Waiting(session.id, lambda s: s.life.ended, lambda _: done(session.summary())))
         self.changed(session)
 
-    def wait(self, name: str, quiescent: bool, done: Done) -> None:
-        """`done` gets the status when the session has ended or is paused (and quiet, if asked for)."""
+    def wait(self, name: str, quiescent: bool, done: Done, wanted: Callable[[], bool] = lambda: True) -> None:
+        """`done` gets the status when the session has ended or is paused (and quiet, if asked for).
+
+        `wanted` says whether anybody still waits for that.
+        """
         session = self.find(name)
+        self._waiting = [waiting for waiting in self._waiting if waiting.wanted()]
         if _settled(session, quiescent):
             done(session.status())
         elif len(self._waiting) >= MAX_WAITING:
             raise FontmillError("busy", "Too many calls wait already.", after_ms=1000)
         else:
-            self._waiting.append(_Waiting(session.id, lambda s: _settled(s, quiescent), lambda s: done(s.status())))
+            self._waiting.append(_Waiting(session.id, lambda s: _settled(s, quiescent), lambda s: done(s.status()), wanted))
 
     def find(self, name: str) -> ManagedSession:
         """By id, unique prefix, or project path. Raises `unknown-session` or `ambiguous-session`."""

@@ -7,6 +7,7 @@ import errno
 import pytest
 
 from fontmill.errors import FontmillError
+from fontmilld.manager import MAX_SESSIONS, MAX_WAITING
 from fontmilld.testing.house import House
 
 
@@ -126,6 +127,40 @@ def test_those_who_wait_are_answered_once_when_the_session_ends():
     assert [answer["status"] for answer in answers] == ["completed"] * 2
     house.manager.wait(session.id, True, answers.append)
     assert len(answers) == 3
+
+
+def test_those_who_gave_up_waiting_are_forgotten():
+    house = House()
+    session = house.start(settle=False)
+    for _ in range(MAX_WAITING):
+        house.manager.wait(session.id, True, print, lambda: False)
+    answers = []
+    house.manager.wait(session.id, True, answers.append)
+    house.run(5)
+    assert len(answers) == 1
+
+
+def test_the_limit_of_sessions_counts_those_that_are_being_started():
+    house = House()
+    house.probes.hold = True
+    for number in range(MAX_SESSIONS):
+        house.manager.create_session(house.request(f"p{number}"), print)
+    with pytest.raises(FontmillError) as caught:
+        house.manager.create_session(house.request("one-more", key="k"), print)
+    assert caught.value.slug == "too-many-sessions"
+
+
+def test_a_start_right_after_a_cancel_goes_on_once_the_tree_is_free():
+    house = House()
+    session = house.start(settle=False, samples=500)
+    house.manager.cancel_session(session.id)
+    answers = []
+    house.manager.create_session(house.request(samples=500), answers.append)
+    house.loop.settle()
+    assert answers == [], "the cancelled session still has batches out"
+    house.run(10)
+    assert answers[0]["session_id"] == session.id
+    assert house.manager.find(session.id).status()["status"] == "completed"
 
 
 def test_a_drain_finishes_what_is_out_gives_nothing_more_and_refuses_new_sessions():

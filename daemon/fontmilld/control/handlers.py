@@ -91,7 +91,7 @@ class VerbHandlers:
         return [session.status() for session in self._manager.sessions()]
 
     def _wait(self, args: dict[str, Any], call: Call) -> None:
-        self._manager.wait(args["session"], args["quiescent"], _answer(call))
+        self._manager.wait(args["session"], args["quiescent"], _answer(call), lambda: call.open)
 
     def _fonts(self, args: dict[str, Any], call: Call) -> None:
         session = self._manager.find(args["session"])

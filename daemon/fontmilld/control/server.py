@@ -9,7 +9,7 @@ import os
 import stat
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ import zmq
 from fontmill import verbs, wire
 from fontmill.errors import FontmillError
 from fontmilld.control.access import AccessPolicy, Peer
+from fontmilld.control.doorkeeper import Doorkeeper
 from fontmilld.control.events import EventStream
 from fontmilld.loop import Loop
 
@@ -27,6 +28,8 @@ DEFAULT_DEADLINE_MS = 30_000
 MAX_DEADLINE_MS = 600_000
 MAX_SOCKET_PATH = 107
 DRAIN_PER_WAKE = 256
+FRAMES_PER_WAKE = 1024
+MESSAGE_FRAMES = 3  # who it is from, the magic, the body
 MAX_TOPIC_BYTES = 256
 
 Reply = Callable[[Any], None]
@@ -58,14 +61,17 @@ class Call:
         """Send the result, unless the call has been answered or has timed out."""
         if self.open:
             frames = self.server.ok(self.request.id, result)  # may raise: then the call is still open
-            self.open = False
-            self.server.send(self.peer_id, frames)
+            self._close(frames)
 
     def fail(self, error: FontmillError) -> None:
         """Send an error, unless the call has been answered or has timed out."""
         if self.open:
-            self.open = False
-            self.server.send(self.peer_id, wire.error_reply(self.request.id, error))
+            self._close(wire.error_reply(self.request.id, error))
+
+    def _close(self, frames: list[bytes]) -> None:
+        self.open = False
+        self.request = replace(self.request, args={})  # the timer of the deadline holds the call for long
+        self.server.send(self.peer_id, frames)
 
 
 class ControlServer:
@@ -78,10 +84,12 @@ class ControlServer:
         self._handlers: Handlers | None = None
         self._lock = _own_socket_folder(self._path)
         self._context = zmq.Context()
+        self._doorkeeper = Doorkeeper(self._context, policy)
         self._control = self._bind(zmq.ROUTER, self._path)
         self._events = self._bind(zmq.XPUB, self._path.with_name(wire.EVENTS_SOCKET))
         self.events = EventStream(boot, self._publish, wall_clock)
         self.dropped = 0
+        self._parts: list[zmq.Frame] = []
 
     def _bind(self, kind: int, path: Path) -> zmq.Socket[bytes]:
         sock: zmq.Socket[bytes] = self._context.socket(kind)
@@ -91,6 +99,8 @@ class ControlServer:
         sock.setsockopt(zmq.BACKLOG, 1024)
         if kind == zmq.ROUTER:
             sock.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        else:  # who asks on the other one gets `denied` for an answer
+            sock.setsockopt(zmq.ZAP_DOMAIN, b"events")
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
         before = os.umask(0o117)
@@ -105,13 +115,16 @@ class ControlServer:
         self._handlers = handlers
         self._loop.add_reader(self._control, self._on_control)
         self._loop.add_reader(self._events, self._on_subscription)
+        self._loop.add_reader(self._doorkeeper.socket, self._doorkeeper.answer)
 
     def close(self) -> None:
         """Send what is queued, close the sockets and remove them."""
         self._loop.remove_reader(self._control)
         self._loop.remove_reader(self._events)
+        self._loop.remove_reader(self._doorkeeper.socket)
         self._control.close()
         self._events.close()
+        self._doorkeeper.close()
         self._context.term()
         for path in (self._path, self._path.with_name(wire.EVENTS_SOCKET)):
             with contextlib.suppress(OSError):
@@ -139,9 +152,15 @@ class ControlServer:
                 self._events.recv(zmq.DONTWAIT)
 
     def _on_control(self) -> None:
+        """Frame by frame: of a message with a million of them no more is kept than shows that it is wrong."""
         with contextlib.suppress(zmq.Again):
-            for _ in range(DRAIN_PER_WAKE):
-                self._on_message(self._control.recv_multipart(zmq.DONTWAIT, copy=False))
+            for _ in range(FRAMES_PER_WAKE):
+                frame = self._control.recv(zmq.DONTWAIT, copy=False)
+                if len(self._parts) <= MESSAGE_FRAMES:
+                    self._parts.append(frame)
+                if not frame.more:
+                    parts, self._parts = self._parts, []
+                    self._on_message(parts)
 
     def _on_message(self, parts: list[zmq.Frame]) -> None:
         peer_id, frames = parts[0].bytes, [part.buffer for part in parts[1:]]
@@ -170,7 +189,8 @@ class ControlServer:
         except Exception:
             call.fail(unexpected(f"verb {op}"))
         if call.open:
-            deadline = min(call.request.deadline_ms or DEFAULT_DEADLINE_MS, MAX_DEADLINE_MS)
+            wished = call.request.deadline_ms
+            deadline = min(DEFAULT_DEADLINE_MS if wished is None else wished, MAX_DEADLINE_MS)
             self._loop.call_later(deadline / 1000, lambda: call.fail(FontmillError("timed-out")))
 
 

@@ -12,6 +12,7 @@ import pytest
 import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from zmq.utils.monitor import recv_monitor_message
 
 from fontmill import verbs, wire
 from fontmill.errors import FontmillError
@@ -192,6 +193,26 @@ def test_a_message_that_is_too_large_costs_the_connection_only(bench):
         assert bench.lives()
 
 
+def test_a_message_of_very_many_frames_is_refused_and_holds_nobody_up_for_long(bench):
+    with bench.client() as sock:
+        sock.send_multipart([b""] * 100_000)
+        assert slug(wire.parse_frames(sock.recv_multipart(), 1 << 20)) == "bad-frame"
+    assert bench.server._parts == []
+    assert bench.lives()
+
+
+def test_a_deadline_of_nothing_is_over_at_once(bench):
+    bench.stub.acts["status"] = lambda call: None
+    assert slug(bench.ask("status", deadline=0)) == "timed-out"
+
+
+def test_an_answered_call_holds_its_arguments_no_longer(bench):
+    calls = []
+    bench.stub.acts["status"] = lambda call: (calls.append(call), call.answer({}))
+    bench.ask("status", session="s" * 1000)
+    assert calls[0].request.args == {}
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.one_of(st.binary(max_size=60), st.just(b"FM1")), min_size=1, max_size=4), min_size=1, max_size=8))
 def test_random_frames_never_kill_the_loop(bench, messages):
@@ -290,6 +311,22 @@ def test_a_role_reaches_its_verbs_and_no_further(tmp_path, role):
             reply = bench.ask(op)
             allowed = role is not None and rank.index(role) >= rank.index(verb.role)
             assert (reply["ok"] or slug(reply) != "denied") == allowed, op
+    finally:
+        bench.close()
+
+
+@pytest.mark.parametrize("role", [None, "viewer"])
+def test_events_are_for_those_who_have_a_role(tmp_path, role):
+    Strangers.known = role
+    bench = Bench(str(tmp_path / "c.sock"), Strangers(0))
+    try:
+        with bench.context.socket(zmq.SUB) as sock:
+            watched = sock.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH)
+            watched.setsockopt(zmq.RCVTIMEO, LONG)
+            sock.subscribe(b"")
+            sock.connect(f"ipc://{tmp_path}/events.sock")
+            told = recv_monitor_message(watched)["event"]
+        assert told == (zmq.EVENT_HANDSHAKE_SUCCEEDED if role else zmq.EVENT_HANDSHAKE_FAILED_AUTH)
     finally:
         bench.close()
 
