@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ from fontmilld.opening import Mend
 from fontmilld.pool.messages import RedrawDone
 from fontmilld.session import ManagedSession
 from fontmilld.store.ledger import SessionStore
-from fontmilld.store.parts import gather
+from fontmilld.store.parts import gather, left_out
 from fontmilld.store.recovery import Recovery
 from fontmilld.store.verify import Before, Check, CheckResult, repair_plan
 
@@ -150,12 +150,17 @@ class ProjectOperations:
             plan = repair_plan(result)
             parts = self._has_parts(name)
             rest = [damage for damage in result.damaged if damage.kind in REPAIRED_BY_FINISHING and not damage.font_id]
-            count = sum(len(indices) for indices in plan.values())
-            summary = {"checked": result.checked, "damaged": len(result.damaged), "remade_samples": count}
+            summary = {"checked": result.checked, "damaged": len(result.damaged), "remade_samples": 0}
             if not plan and not rest and not parts:
                 done({**summary, "session_id": "", "status": None})
                 return
-            self._reopened(name, lambda store, recovery: gather(store, _reopen_fonts(store, recovery, plan)), summary, done)
+
+            def mend(store: SessionStore, recovery: Recovery) -> Recovery:
+                mended = gather(store, _reopen_fonts(store, recovery, plan))
+                summary["remade_samples"] = sum(len(found.todo & plan.get(name, RangeSet())) for name, found in mended.fonts.items())
+                return mended
+
+            self._reopened(name, mend, summary, done)
 
         self.verify(name, "full", verified)
 
@@ -179,9 +184,13 @@ class ProjectOperations:
         def answered(result: Any) -> None:
             done(result if isinstance(result, FontmillError) else {**summary, **result})
 
+        def mended(store: SessionStore, recovery: Recovery) -> Recovery:
+            kept_out = left_out(store.tree, store.session)
+            return _without(mend(store, recovery), kept_out)
+
         held = [session for session in self._manager.sessions() if session.path == path]
         reasons = tuple(held[0].life.reasons & KEPT) if held else ()  # who was paused stays paused
-        self._taken_down(name, lambda: self._manager.reopen(path, answered, mend=mend, reasons=reasons))
+        self._taken_down(name, lambda: self._manager.reopen(path, answered, mend=mended, reasons=reasons))
 
     def rebuild(self, name: str, font_id: str, index: int, done: Done) -> None:
         """Draw one pair anew, from session, font and index alone; nothing in the tree is touched."""
@@ -230,3 +239,8 @@ def _reopen_fonts(store: SessionStore, recovery: Recovery, plan: dict[str, Range
         total = next(font.total_samples for font in store.session.fonts if font.font_id == font_id)
         fonts[font_id] = replace(fonts[font_id], state=state, todo=state.todo(total), finished=False)
     return replace(recovery, fonts=fonts, completed=False)
+
+
+def _without(recovery: Recovery, kept_out: Mapping[str, RangeSet]) -> Recovery:
+    fonts = {name: replace(found, todo=found.todo - kept_out.get(name, RangeSet())) for name, found in recovery.fonts.items()}
+    return replace(recovery, fonts=fonts)

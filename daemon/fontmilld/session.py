@@ -165,7 +165,8 @@ class ManagedSession:
         for info in self.session.fonts:
             self._fonts[info.font_id] = info
             if info.accepted:
-                self._register(info, tree.recovery.fonts[info.font_id].state)
+                found = tree.recovery.fonts[info.font_id]
+                self._register(info, found.state, RangeSet() if tree.recovery.completed else found.todo)
             else:
                 self.tracker.register_font(info.font_id, info.total_samples, skipped=info.total_samples)
                 if not self.resumed:
@@ -206,11 +207,12 @@ class ManagedSession:
         """Whether it waits for its tree to be in reach again."""
         return isinstance(self.writer, NoWriter) and not self.life.ended
 
-    def _register(self, info: FontInfo, state: FontState) -> None:
+    def _register(self, info: FontInfo, state: FontState, todo: RangeSet) -> None:
         self._on_record[info.font_id] = state.done
         done, failed = len(state.done | elsewhere(self.session, info.font_id)), len(state.failed)
         last = max((s.last for s in (state.done, state.failed) if s), default=0)
-        self.tracker.register_font(info.font_id, info.total_samples, done, failed, last_index=last)
+        skipped = info.total_samples - done - failed - len(todo)  # left out when a user completed it early
+        self.tracker.register_font(info.font_id, info.total_samples, done, failed, skipped, last)
 
     def fail(self, error: FontmillError) -> None:
         """The session cannot go on."""

@@ -165,3 +165,40 @@ def test_a_session_at_work_can_be_verified(daemon: Daemon, fonts: list[str]) -> 
     for _ in range(3):
         assert daemon.client.call("verify", {"session": session}, timeout=60)["damaged"] == []
     assert daemon.client.status(session)["status"] == "active"
+
+
+def test_repair_makes_what_was_damaged_and_not_what_a_user_left_out(daemon: Daemon, fonts: list[str]) -> None:
+    session = begin(daemon, fonts, "early", 20_000)
+    until(lambda: daemon.client.status(session)["exported_samples"] > 50, "it runs")
+    daemon.client.pause(session)
+    daemon.client.wait(session)
+    whole = daemon.client.complete(session)
+    project = daemon.root / "early"
+    before = tree_digest(project)
+    next(project.rglob("*_00003_clear.png")).unlink()
+    assert daemon.client.call("repair", {"session": session}, timeout=60)["remade_samples"] == 1
+    status = daemon.client.wait(session, timeout=60)
+    assert status["status"] == "completed"
+    assert (status["exported_samples"], status["skipped_samples"]) == (whole["exported_samples"], whole["skipped_samples"])
+    assert tree_digest(project) == before
+
+
+def test_a_cancelled_session_is_not_revived_by_repair(daemon: Daemon, fonts: list[str]) -> None:
+    session = begin(daemon, fonts, "cut", 20_000)
+    until(lambda: daemon.client.status(session)["exported_samples"] > 50, "it runs")
+    daemon.client.cancel(session)
+    daemon.client.wait(session)
+    next((daemon.root / "cut").rglob("*_00003_clear.png")).unlink()
+    for verb in ("repair", "retry-failed"):
+        with pytest.raises(FontmillError) as caught:
+            daemon.client.call(verb, {"session": session}, timeout=60)
+        assert caught.value.slug == "cancelled"
+    assert begin(daemon, fonts, "cut", 20_000) == session, "who starts it again goes on"
+
+
+def test_damaged_labels_count_the_pairs_that_are_remade(daemon: Daemon, fonts: list[str]) -> None:
+    session = made(daemon, fonts[:1], "labels", 20)
+    labels = next((daemon.root / "labels").rglob("metadata.jsonl"))
+    labels.write_bytes(labels.read_bytes()[:-40])
+    assert daemon.client.call("repair", {"session": session}, timeout=60)["remade_samples"] <= 20
+    assert daemon.client.wait(session, timeout=60)["exported_samples"] == 20

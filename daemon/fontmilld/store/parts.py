@@ -14,11 +14,13 @@ from fontmilld.core import layout
 from fontmilld.core.labels import Claim, read_claim
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store import journal
+from fontmilld.store.checkpoint import decode
 from fontmilld.store.exporter import create_project_structure
 from fontmilld.store.files import LocalTree
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.records import BatchRecord
 from fontmilld.store.recovery import Recovery
+from fontmilld.store.sessions import read_progress
 from fontmilld.store.tree import Tree
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,25 @@ def without_elsewhere(recovery: Recovery, session: ExportSession) -> Recovery:
         for font_id, found in recovery.fonts.items()
     }
     return replace(recovery, fonts=fonts)
+
+
+def left_out(tree: Tree, session: ExportSession) -> dict[str, RangeSet]:
+    """By font, what a user left out by completing the session early: work on a complete project never makes it.
+
+    Of a project that was complete these are the samples that its checkpoints call neither done nor failed.
+    Raises `cancelled` when a user has cancelled the session: it is theirs to begin again.
+    """
+    said = read_progress(tree)
+    if said.get("reason") == "cancelled":
+        raise FontmillError("cancelled")
+    if said.get("status") != "completed":
+        return {}
+    found: dict[str, RangeSet] = {}
+    for info in session.fonts:
+        checkpoint = decode(tree.read(layout.checkpoint_file(info.font_id))) if info.accepted else None
+        if checkpoint is not None:
+            found[info.font_id] = checkpoint.state.todo(info.total_samples) - elsewhere(session, info.font_id)
+    return found
 
 
 def gather(store: SessionStore, recovery: Recovery) -> Recovery:
