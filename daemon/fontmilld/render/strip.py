@@ -18,7 +18,8 @@ from fontmilld.render import metrics, noise, psf
 from fontmilld.render.degrade import Plan
 from fontmilld.render.light import Picture
 
-_FINE: Final = 64
+_SHIFT: Final = 6
+_FINE: Final = 1 << _SHIFT
 # Noise is at most 5.3 sigma in the pool: with these the sum still fits 16 bits.
 _MOST_SIGMA: Final = 40.0
 _AXIS: Final = 256.0
@@ -61,7 +62,7 @@ def degrade(scenes: Sequence[Picture], plans: Sequence[Plan]) -> list[Finished]:
     blurred = _blurred(strip, plans[0].kernels[0]).reshape(-1, rows, cols * channels)[:, *window].copy()
     blurred[:, :, 0] = 0
     noisy = _noisy(blurred, plans)
-    back = np.left_shift(noisy, 6, dtype=np.int16)
+    back = np.left_shift(noisy, _SHIFT, dtype=np.int16)
     size = height * length
     return [
         Finished(clear[n], noisy[n], metrics.psnr(clear[n], noisy[n], size), metrics.snr(blurred[n], back[n], size))
@@ -77,9 +78,11 @@ def _blurred(strip: Picture, kernel: psf.Psf | None) -> Fine:
 
 def _noisy(blurred: Fine, plans: Sequence[Plan]) -> Picture:
     count, height, length = blurred.shape
-    fields = noise.fine_fields([plan.spec.steps[1] for plan in plans], (height, length), _FINE)
-    fields[:, 0] = 0
-    flat = blurred.reshape(count * height, length)
-    summed: Any = cv2.addWeighted(flat, 1 / _FINE, fields, 1 / _FINE, 0, dtype=cv2.CV_8U)
-    noisy: Picture = summed.reshape(count, height, length)
-    return noisy
+    summed = noise.fine_fields([plan.spec.steps[1] for plan in plans], (height, length), _FINE)
+    summed += blurred.reshape(count * height, length)
+    summed[:, 0] = 0
+    # To the nearest code, halves up.
+    summed += _FINE // 2
+    summed >>= _SHIFT
+    noisy: Picture = np.clip(summed, 0, 255, out=summed).astype(np.uint8)
+    return noisy.reshape(count, height, length)

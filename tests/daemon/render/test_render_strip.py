@@ -58,7 +58,7 @@ def test_a_strip_is_exact_arithmetic_rounded_once(seeds, blur, sigma, shape, pap
         total = total[inner : total.shape[0] - inner or None, inner : total.shape[1] - inner or None]
         lines = total.reshape(shape[0], -1)
         added = noise.fine_fields([plan.spec.steps[1]], (shape[0], lines.shape[1] + 1), 64)[:, 1:]
-        wanted = np.clip(np.rint((np.rint(lines / 1024) + added) / 64), 0, 255)
+        wanted = np.clip(np.floor((np.rint(lines / 1024) + added) / 64 + 0.5), 0, 255)
         assert np.array_equal(found.blurred[:, 1:], wanted)
         assert not found.blurred[:, 0].any()
         sharp = scene[margin : margin + shape[0], margin : margin + shape[1]]
