@@ -217,6 +217,18 @@ def test_a_hung_worker_is_asked_for_its_stack_then_terminated_then_killed():
     assert b.child() is not child
 
 
+def test_the_stack_that_a_hung_worker_left_is_in_the_log(tmp_path, caplog):
+    b = Bench()
+    stack = tmp_path / "worker-0.stack"
+    b.pool.slots[0].stack_file = str(stack)
+    b.child().stubborn = True
+    b.processes.beat(0, Doing.DRAWING, 1, 4)
+    b.loop.advance(SOFT + 1)
+    stack.write_text('File "draw.py", line 7 in spin')  # what SIGUSR1 made it write
+    b.loop.advance(3)
+    assert 'stack of worker 0:\nFile "draw.py", line 7 in spin' in caplog.text
+
+
 def test_a_worker_that_moves_again_is_left_alone_and_starts_the_ladder_anew():
     b = Bench()
     b.processes.beat(0, Doing.DRAWING, 1, 4)
