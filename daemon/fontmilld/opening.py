@@ -116,7 +116,8 @@ class TreeOpener:
             lock = TreeLock(path, self.boot)
             try:
                 session = _with_sources(load_session(tree, path), sources or {})
-                return self._recovered(tree, session, lock, True, None, mend)
+                as_it_was = mend is None and sources is None  # a restart, and nobody who wants it to run
+                return self._recovered(tree, session, lock, True, None, mend, pause_stays=as_it_was)
             except BaseException:
                 lock.release()
                 raise
@@ -125,12 +126,12 @@ class TreeOpener:
             raise
 
     def _recovered(self, tree: Tree, session: ExportSession, lock: TreeLock, resumed: bool, key: str | None,
-                   mend: Mend | None = None) -> tuple[SessionStore, OpenTree]:
+                   mend: Mend | None = None, pause_stays: bool = False) -> tuple[SessionStore, OpenTree]:
         recovery = without_elsewhere(recover(tree, session), session)
         store = SessionStore(tree, session, recovery.states, unsaved=recovery.unsaved, release=lock.release)
         if mend is not None:
             recovery = mend(store, recovery)
-        self.state.save_session_state(store.session, "completed" if recovery.completed else "active")
+        self.state.save_session_state(store.session, "completed" if recovery.completed else "active", pause_stays=pause_stays)
         if key:
             self.state.remember_key(key, session.session_id)
         return store, OpenTree(store.session, recovery, lock, resumed, SessionLogs(tree), kept_text(tree, session) or "")

@@ -174,9 +174,14 @@ class SessionStateManager:
 
     def save_session_state(
         self, session: ExportSession, status: str = "active", reasons: Sequence[str] = (), detail: str = "",
+        pause_stays: bool = False,
     ) -> None:
-        """saveSessionState: add or replace a session and its fonts."""
+        """saveSessionState: add or replace a session and its fonts. With `pause_stays` one that is paused stays so."""
         with self._transaction() as db:
+            if pause_stays and status == "active":
+                known = db.execute("SELECT status, reasons FROM sessions WHERE session_id=?", (session.session_id,)).fetchone()
+                if known is not None and known[0] == "paused":
+                    status, reasons = known[0], known[1].split(",")
             db.execute(
                 "INSERT INTO sessions VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (session_id) DO UPDATE SET "
                 "project_name=excluded.project_name, output_path=excluded.output_path, last_updated=excluded.last_updated, "
@@ -317,7 +322,7 @@ class SessionStateManager:
         for font in found.session.fonts:
             done, failed = found.counts.get(font.font_id, (0, 0))
             tracker.register_font(font.font_id, font.total_samples, done, failed, 0 if font.accepted else font.total_samples)
-        self.save_session_state(found.session)
+        self.save_session_state(found.session, status, reasons)
         self.save_status(found.session.session_id, status, reasons, "", tracker.fonts(0.0))
 
 

@@ -83,6 +83,19 @@ def test_status_and_reasons_are_kept_over_a_restart(state, tmp_path):
     assert (known.status, known.reasons, known.detail, known.path) == ("paused", ("disk", "user"), "full", "/data/p1")
 
 
+def test_a_pause_outlives_the_opening_of_the_tree_unless_the_session_is_begun_again(state):
+    state.save_session_state(session(1))
+    state.save_status("s1", "paused", ("user",))
+    state.save_session_state(session(1), pause_stays=True)
+    assert [(known.status, known.reasons) for known in state.sessions()] == [("paused", ("user",))]
+    state.save_session_state(session(1), "completed", pause_stays=True)
+    state.save_session_state(session(1), pause_stays=True)
+    assert [(known.status, known.reasons) for known in state.sessions()] == [("active", ())]
+    state.save_status("s1", "paused", ("user",))
+    state.save_session_state(session(1))
+    assert [(known.status, known.reasons) for known in state.sessions()] == [("active", ())]
+
+
 def test_saving_again_updates_and_keeps_what_is_known_of_fonts(state):
     state.save_session_state(session(1, inter="Inter"))
     tracker = FontProgressTracker()
