@@ -45,6 +45,7 @@ lint: $(STAMP)  ## Style, types, import directions, generated pages.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m fontmill.cli.reference --check docs/
+	$(BIN)/python -m fontmilld.reference --check docs/
 	$(BIN)/fontmilld --config systemd/fontmill.toml --check
 	@if command -v systemd-analyze >/dev/null; then systemd-analyze security --no-pager --offline=true --threshold=10 systemd/fontmilld.service | tail -n 1; else echo 'systemd-analyze is not here: the unit is not checked'; fi
 
@@ -61,6 +62,7 @@ soak: $(STAMP)  ## The long versions of the tests.
 
 docs: $(STAMP)  ## Make the generated pages anew.
 	$(BIN)/python -m fontmill.cli.reference --write docs/
+	$(BIN)/python -m fontmilld.reference --write docs/
 
 lock: $(STAMP)  ## Resolve requirements.lock anew.
 	$(BIN)/python -m pip install --quiet uv

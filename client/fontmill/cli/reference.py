@@ -101,10 +101,10 @@ PAGES: Mapping[str, Callable[[str], str]] = {
 }
 
 
-def stale(folder: Path, write: bool) -> list[str]:
+def stale(folder: Path, write: bool, pages: Mapping[str, Callable[[str], str]] = PAGES) -> list[str]:
     """The names of pages that differ from the tables; with `write` they are brought up to date."""
     found = []
-    for name, page in PAGES.items():
+    for name, page in pages.items():
         path = folder / name
         present = path.read_text(encoding="utf-8") if path.exists() else ""
         wanted = page(present)
@@ -115,14 +115,14 @@ def stale(folder: Path, write: bool) -> list[str]:
     return found
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, pages: Mapping[str, Callable[[str], str]] = PAGES) -> int:
     """Write the pages, or check them and end with status 1 if one is stale."""
     parser = argparse.ArgumentParser(prog="python -m fontmill.cli.reference", description="Make the reference pages.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--write", metavar="DOCS", type=Path)
     what.add_argument("--check", metavar="DOCS", type=Path)
     options = parser.parse_args(argv)
-    found = stale(options.write or options.check, write=options.write is not None)
+    found = stale(options.write or options.check, options.write is not None, pages)
     for name in found:
         print(f"{'written' if options.write else 'stale'}: {name}", file=sys.stderr)
     return 1 if found and options.check else 0
