@@ -2,8 +2,8 @@
 
 Noise does not compress by filtering, so the time other encoders spend on choosing filters buys nothing.
 libdeflate comes with its package, so the bytes do not hang on the host's zlib. ISA-L takes two thirds of its time and
-was tried twice: for the same input it gives other bytes now and then (16 in 1,000 kernel pictures of 5 x 5 px, 1 in
-5,000 others), which breaks I2.
+was tried twice: for the same input it gives other bytes now and then (2 in 100 kernel pictures, most of 5 x 5 px, and
+1 in 4,200 others, between two runs of the same job), which breaks I2.
 """
 
 from __future__ import annotations
