@@ -30,7 +30,11 @@ class Group:
         self.folder.mkdir()
         self._usage = self.folder / ("memory.usage_in_bytes" if v1 else "memory.current")
         self._cache = "total_inactive_file" if v1 else "inactive_file"
-        (self.folder / ("memory.limit_in_bytes" if v1 else "memory.max")).write_text(str(LIMIT))
+        try:
+            (self.folder / ("memory.limit_in_bytes" if v1 else "memory.max")).write_text(str(LIMIT))
+        except OSError:  # version 2 without the memory controller here
+            self.folder.rmdir()
+            raise
 
     def within(self, *words: str) -> list[str]:
         return ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(self.folder / "cgroup.procs"), *words]
