@@ -39,7 +39,7 @@ class DiskWork:
         self._in_thread("detect", lambda: self._detect(path), done)
 
     def _detect(self, path: str) -> list[dict[str, Any]]:
-        resolved = self._opener.resolve(path)
+        resolved = self._opener.resolve(path, to_write=False)
         return [
             {
                 "session_id": found.session.session_id, "project_path": found.path, "completed": found.completed,
@@ -55,7 +55,7 @@ class DiskWork:
         self._in_thread("plan checks", lambda: self._plan(path), done)
 
     def _plan(self, path: str) -> CheckPlan:
-        resolved = self._opener.project(path)
+        resolved = self._opener.project(path, to_write=False)
         tree = LocalTree(resolved)
         try:
             session = load_session(tree, resolved)
@@ -81,7 +81,7 @@ class DiskWork:
         self._in_thread("find label", lambda: self._label(path, font_id, index), done)
 
     def _label(self, path: str, font_id: str, index: int) -> Recorded:
-        resolved = self._opener.project(path)
+        resolved = self._opener.project(path, to_write=False)
         tree = LocalTree(resolved)
         try:
             session = load_session(tree, resolved)

@@ -17,7 +17,7 @@ from fontmilld.store.litter import foreign_names
 from fontmilld.store.lock import TreeLock
 from fontmilld.store.logs import SessionLogs
 from fontmilld.store.parts import without_elsewhere
-from fontmilld.store.preflight import validate_output_path
+from fontmilld.store.preflight import locate, validate_output_path
 from fontmilld.store.recovery import Recovery, recover
 from fontmilld.store.sessions import has_session, load_session
 from fontmilld.store.state import SessionStateManager
@@ -136,13 +136,17 @@ class TreeOpener:
             self.state.remember_key(key, session.session_id)
         return store, OpenTree(store.session, recovery, lock, resumed, SessionLogs(tree), kept_text(tree, session) or "")
 
-    def project(self, path: str) -> str:
+    def project(self, path: str, *, to_write: bool = True) -> str:
         """The resolved path of a project beneath an allowed root (I7). Raises FontmillError."""
-        return f"{self.resolve(os.path.dirname(path)).rstrip('/')}/{os.path.basename(path)}"
+        output = self.resolve(os.path.dirname(path), to_write=to_write)
+        found = f"{output.rstrip('/')}/{os.path.basename(path)}"
+        if not os.path.isdir(found):
+            raise FontmillError("unknown-session", f"There is no project at {path}.")
+        return found
 
-    def resolve(self, path: str) -> str:
-        """An output path with its links resolved, beneath an allowed root (I7). Raises FontmillError."""
-        checked = validate_output_path(path, self.allowed_roots)
+    def resolve(self, path: str, *, to_write: bool = True) -> str:
+        """A folder with its links resolved, beneath an allowed root (I7). Raises FontmillError."""
+        checked = (validate_output_path if to_write else locate)(path, self.allowed_roots)
         if not checked.ok:
             raise FontmillError(checked.slug, checked.reason)
         return checked.path

@@ -55,7 +55,8 @@ def sweep_unclaimed(tree: Tree, font_id: str, config: ExportConfig, done: RangeS
     surplus = []
     for entry in tree.names(folder):
         image = layout.parse_image_name(entry.name)
-        if image and is_image_of(entry.name, font_id, config) and image.index not in done:
+        ours = entry.kind == "file" and is_image_of(entry.name, font_id, config)
+        if image and ours and image.index not in done:
             surplus.append(entry.name)
     for name in surplus:
         tree.remove(f"{folder}/{name}")
@@ -90,10 +91,19 @@ def foreign_names(tree: Tree, session: ExportSession) -> Iterator[str]:
     for font_id in fonts:
         known = {layout.IMAGES_DIR, layout.FONT_FILE, layout.SAMPLES_FILE, layout.PROGRESS_FILE}
         yield from _strangers(tree, layout.font_dir(font_id), known, litter)
-        folder = layout.images_dir(font_id)
+        yield from _strange_images(tree, font_id, session.config)
+
+
+def _strange_images(tree: Tree, font_id: str, config: ExportConfig) -> Iterator[str]:
+    folder = layout.images_dir(font_id)
+    try:
         for entry in tree.names(folder):
-            if entry.kind != "file" or not is_image_of(entry.name, font_id, session.config):
+            if entry.kind != "file" or not is_image_of(entry.name, font_id, config):
                 yield f"{folder}/{entry.name}"
+    except FontmillError as error:
+        if error.slug != "path-not-allowed":
+            raise
+        yield folder  # a link in its place
 
 
 _STILL_OPEN = (".nfs", ".fuse_hidden")

@@ -24,16 +24,22 @@ def validate_output_path(path: str, allowed_roots: Sequence[str]) -> PathValidat
     `path` in the result is the resolved one: use that from here on, since LocalTree follows no links. It lies
     beneath one of `allowed_roots`, which are resolved too.
     """
+    located = locate(path, allowed_roots)
+    return _writable(path, located.path) if located.ok else located
+
+
+def locate(path: str, allowed_roots: Sequence[str]) -> PathValidation:
+    """Where a path leads, if that is beneath an allowed root (I7); nothing is asked of what lies there."""
     if not path.startswith("/") or "\0" in path:
-        return PathValidation(path, False, "invalid-argument", "The output path must be absolute.")
+        return PathValidation(path, False, "invalid-argument", "The path must be absolute.")
     try:
         resolved = os.path.realpath(path)
         roots = [os.path.realpath(root) for root in allowed_roots]
     except OSError:
-        return PathValidation(path, False, "path-not-allowed", f"The output path {path} cannot be resolved.")
+        return PathValidation(path, False, "path-not-allowed", f"The path {path} cannot be resolved.")
     if not any(is_beneath(resolved, root) for root in roots):
-        return PathValidation(resolved, False, "path-not-allowed", f"The output path {path} is outside the allowed roots.")
-    return _writable(path, resolved)
+        return PathValidation(resolved, False, "path-not-allowed", f"The path {path} is outside the allowed roots.")
+    return PathValidation(resolved, True)
 
 
 def is_beneath(path: str, root: str) -> bool:

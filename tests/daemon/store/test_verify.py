@@ -312,3 +312,13 @@ def test_errors_of_the_storage_are_not_taken_for_damage():
     with pytest.raises(FontmillError) as caught:
         validate_session_integrity(tree, SESSION, "full")
     assert caught.value.slug == "storage-failed"
+
+
+def test_what_lies_in_place_of_ours_is_foreign_and_stays_when_the_project_is_deleted():
+    disk = finished()
+    disk.uproot(f"{PROJECT}/{IMAGE}")
+    disk.plant(f"{PROJECT}/{IMAGE}", "dir")
+    tree = tree_of(disk)
+    assert IMAGE in set(foreign_names(tree, SESSION))
+    assert delete_project(tree, SESSION) == (IMAGE,)
+    assert disk.files(PROJECT) == {}
