@@ -276,7 +276,7 @@ class Daemon:
         return f"{self.settings.state_dir}/worker-{slot}.stack"
 
     def _spawn_probe(self) -> LocalChild:
-        return self._launcher.launch(probe_main, self.settings.probe_memory_mib << 20)
+        return self._launcher.launch(probe_main, self.settings.probe_memory_mib << 20, self.settings.probe_seconds)
 
     def _pulse(self, slot: int) -> Any:
         return Vitals(self._array, slot).read()

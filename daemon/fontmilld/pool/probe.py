@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,13 +24,23 @@ MAX_FACES = 64
 Shown = tuple[str, bytes, bytes]
 
 
-def probe_main(end: ChildEnd, memory_bytes: int) -> None:
-    """Serve until the supervisor closes the socket. `memory_bytes` bounds the address space."""
+def probe_main(end: ChildEnd, memory_bytes: int, file_seconds: float) -> None:
+    """Serve until the supervisor closes the socket. `memory_bytes` bounds the address space.
+
+    What takes more than `file_seconds` of processor time ends the process by SIGXCPU.
+    """
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     end.send(Ready(os.getpid(), fingerprint(), tuple(missing_parts())))
     while isinstance(task := end.receive(), ProbeTask | SheetTask):
+        _allow(file_seconds)
         end.send(draw_sheet(task) if isinstance(task, SheetTask) else probe_file(task.serial, task.source, task.settings, task.samples))
+
+
+def _allow(seconds: float) -> None:
+    """So much more processor time, from now on."""
+    limit = math.ceil(time.process_time() + seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def draw_sheet(task: SheetTask) -> SheetDone:

@@ -14,6 +14,9 @@ from fontmilld.pool.process import Child, Wedged
 
 MEMORY_BYTES = 2 << 30
 FILE_SECONDS = 20.0
+"""Of processor time, so that a busy machine refuses no font that a quiet one takes."""
+WALL_FACTOR = 6
+"""So many times as long a probe may take that waits, e.g. for storage."""
 BOOT_SECONDS = 30.0
 IDLE_SECONDS = 10.0
 BOOT_ATTEMPTS = 3
@@ -82,7 +85,7 @@ class Prober:
         for prober in self._probers:
             if prober.ready and prober.job is None and self._queue:
                 prober.job = self._queue.popleft()
-                prober.deadline = self._reactor.now() + self.file_seconds
+                prober.deadline = self._reactor.now() + WALL_FACTOR * self.file_seconds
                 prober.child.send(prober.job[0])
 
     def _on_readable(self, prober: _Prober) -> None:
@@ -105,11 +108,12 @@ class Prober:
         self._feed()
 
     def _bury(self, prober: _Prober) -> None:
-        cause = describe_exit(prober.child.wait(EXIT_SECONDS))
+        code = prober.child.wait(EXIT_SECONDS)
+        cause = describe_exit(code)
         self._drop(prober)
         if prober.job is not None:
             task, answer = prober.job
-            answer(_refusal(task, prober.killed, cause, self.file_seconds))
+            answer(_refusal(task, prober.killed or code == -signal.SIGXCPU, cause, self.file_seconds))
         if not prober.ready:
             self._boot_failures += 1
         if self._boot_failures >= BOOT_ATTEMPTS:
@@ -147,8 +151,8 @@ class Prober:
 
 def _refusal(task: ProbeTask | SheetTask, timed_out: bool, cause: str, seconds: float) -> ProbeDone | SheetDone:
     if isinstance(task, SheetTask):
-        return SheetDone(task.serial, b"", f"Drawing the sheet took more than {seconds:.0f} s." if timed_out else f"Its process ended ({cause}).")
+        return SheetDone(task.serial, b"", f"Drawing the sheet took more than {seconds:.0f} s of processor time." if timed_out else f"Its process ended ({cause}).")
     slug, reason = "font-crashed", f"Inspecting the font ended its process ({cause})."
     if timed_out:
-        slug, reason = "font-timed-out", f"Inspecting the font took more than {seconds:.0f} s."
+        slug, reason = "font-timed-out", f"Inspecting the font took more than {seconds:.0f} s of processor time."
     return ProbeDone(task.serial, "", ({"face_index": 0, "slug": slug, "reason": reason, "record": {}},))

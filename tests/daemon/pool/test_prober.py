@@ -1,0 +1,85 @@
+"""Probing: what a file does to its process is charged to the file, and to nothing else."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from fontmilld.pool.messages import ProbeDone, ProbeTask
+from fontmilld.pool.prober import WALL_FACTOR, Prober
+from fontmilld.testing.clock import FakeLoop
+from fontmilld.testing.pool import ScriptedChild, ScriptedProcesses
+
+SECONDS = 20.0
+
+
+class Bench:
+    """A prober with one scripted process."""
+
+    def __init__(self) -> None:
+        self.loop = FakeLoop()
+        self.processes = ScriptedProcesses(self.loop)
+        self.prober = Prober(1, lambda: self.processes.spawn(0), self.loop, SECONDS)
+        self.answers: list[ProbeDone] = []
+
+    def ask(self, *sources: str) -> None:
+        for source in sources:
+            self.prober.probe(source, {}, self.answers.append)
+        self.loop.settle()
+
+    @property
+    def child(self) -> ScriptedChild:
+        return self.processes.born[-1]
+
+    def slugs(self) -> list[str]:
+        return [answer.faces[0]["slug"] for answer in self.answers]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_file_that_uses_up_its_processor_time_is_timed_out(bench: Bench) -> None:
+    bench.ask("/f/slow.ttf")
+    bench.child.die(-signal.SIGXCPU)
+    bench.loop.settle()
+    assert bench.slugs() == ["font-timed-out"]
+    assert "20 s of processor time" in bench.answers[0].faces[0]["reason"]
+
+
+def test_a_busy_machine_refuses_no_font(bench: Bench) -> None:
+    bench.ask("/f/a.ttf")
+    bench.loop.advance(SECONDS * (WALL_FACTOR - 1))
+    assert bench.answers == [] and bench.child.alive
+
+
+def test_a_file_that_waits_for_ever_is_timed_out_and_the_next_one_gets_a_new_process(bench: Bench) -> None:
+    bench.ask("/f/hangs.ttf", "/f/good.ttf")
+    bench.loop.advance(SECONDS * WALL_FACTOR + 5)
+    assert bench.slugs() == ["font-timed-out"]
+    assert len(bench.processes.born) == 2
+
+
+def test_a_file_that_crashes_its_process_is_charged_alone(bench: Bench) -> None:
+    bench.ask("/f/bad.ttf", "/f/good.ttf")
+    bench.child.die(-signal.SIGSEGV)
+    bench.loop.settle()
+    assert bench.slugs() == ["font-crashed"]
+    task = next(message for message in bench.child.heard if isinstance(message, ProbeTask))
+    assert task.source == "/f/good.ttf"
+    bench.child.says(ProbeDone(task.serial, "a" * 64, ({"face_index": 0, "slug": "", "reason": "", "record": {}},)))
+    bench.loop.settle()
+    assert bench.slugs() == ["font-crashed", ""]
+
+
+def test_processes_that_cannot_start_leave_nobody_waiting() -> None:
+    bench = Bench()
+    bench.processes.auto_ready = False
+    bench.ask("/f/a.ttf", "/f/b.ttf")
+    while len(bench.answers) < 2:
+        assert bench.child.alive, "another process is tried"
+        bench.child.die(1)
+        bench.loop.settle()
+    assert bench.slugs() == ["font-crashed", "font-crashed"]
