@@ -332,3 +332,22 @@ def test_text() -> None:
     assert clean("Ελληνικά") == "Ελληνικά"
     assert [duration(s) for s in (None, 0.4, 61, 3700, float("inf"))] == ["-", "0 s", "1 min 01 s", "1 h 01 min", "-"]
     assert outcome({}) == 7
+
+
+def test_a_stream_that_was_closed_before_we_began_changes_nothing_else(folder: Path) -> None:
+    for closed in (">&-", "2>&-", "<&-", ">&- 2>&- <&-"):
+        words = f"{sys.executable} -m fontmill --socket {folder}/none.sock status {closed}"
+        assert subprocess.run(["sh", "-c", words], check=False).returncode == 3, closed
+
+
+def test_a_full_disk_behind_the_output_is_told_in_one_line() -> None:
+    done = subprocess.run(["sh", "-c", f"{sys.executable} -m fontmill --help > /dev/full"], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "fontmill: The output cannot be written (No space left on device). Send it elsewhere, or make room.\n")
+
+
+def test_a_current_folder_that_is_gone_matters_only_to_relative_paths(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    for words, told in (("detect /nowhere", "No daemon answers"), ("detect here", "the current folder no longer exists")):
+        script = f"mkdir {gone} && cd {gone} && rmdir {gone} && {sys.executable} -m fontmill --socket {tmp_path}/none.sock {words}"
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+        assert told in done.stderr and len(done.stderr.splitlines()) == 1

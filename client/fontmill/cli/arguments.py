@@ -67,14 +67,14 @@ class Invocation:
             return None
         path = os.path.expanduser(named)
         if "/" in path or os.path.isfile(os.path.join(path, "session.json")):
-            return os.path.abspath(path)
+            return _against("", path)
         return str(named)
 
     def verb_args(self) -> dict[str, Any]:
         """The validated arguments of the verb this command is named after."""
         given: dict[str, Any] = {
             arg.name: number(getattr(self.options, arg.name, None), arg.name) if arg.kind == "int"
-            else _absolute(arg, getattr(self.options, arg.name, None), os.getcwd())
+            else _absolute(arg, getattr(self.options, arg.name, None))
             for arg in VERBS[self.command].args
         }
         given["session"] = self.session()
@@ -108,7 +108,7 @@ def given_args(options: argparse.Namespace) -> dict[str, Any]:
     for name, arg in START_ARGS.items():
         value = getattr(options, name, None)
         if value is not None:
-            given[name] = _absolute(arg, value, os.getcwd())
+            given[name] = _absolute(arg, value)
     given = {name: number(v, name) if START_ARGS[name].kind == "int" else v for name, v in given.items()}
     return sources.with_sources(given)
 
@@ -131,14 +131,24 @@ def _recipe(name: str) -> dict[str, Any]:
     return {key: _absolute(START_ARGS[key], value, base) for key, value in table.items()}
 
 
-def _absolute(arg: Arg, value: Any, base: str) -> Any:
+def _absolute(arg: Arg, value: Any, base: str = "") -> Any:
     if arg.kind == "path" and isinstance(value, str) and value:
-        return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
+        return _against(base, value)
     if arg.kind == "paths":
         items = [value] if isinstance(value, str) else value
         if isinstance(items, list) and all(isinstance(item, str) and item for item in items):
-            return [os.path.normpath(os.path.join(base, os.path.expanduser(item))) for item in items]
+            return [_against(base, item) for item in items]
     return value
+
+
+def _against(base: str, path: str) -> str:
+    """The absolute path of `path` as seen from `base`, or from the current folder. Raises `invalid-argument`."""
+    joined = os.path.join(base, os.path.expanduser(path))
+    try:
+        return os.path.abspath(joined)
+    except FileNotFoundError as error:
+        sentence = f"{path} is relative, and the current folder no longer exists."
+        raise FontmillError("invalid-argument", sentence, action="Change to another folder.") from error
 
 
 def with_flags(error: FontmillError, command: str) -> FontmillError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -22,6 +23,7 @@ SIGPIPE_STATUS = 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; the exit status. Prints one line on stderr for every error, and no traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _complete_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -32,7 +34,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _mute()
         return SIGPIPE_STATUS
+    except OSError as error:
+        return _unheard(output, error)
     return int(status)
+
+
+def _complete_streams() -> None:
+    """Python has no object for a stream that was closed before it began; what goes there goes nowhere."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
+
+
+def _unheard(output: Output, error: OSError) -> int:
+    """Standard output takes no more, as on a full disk."""
+    _mute()
+    output.as_json = False
+    sentence = f"The output cannot be written ({error.strerror})."
+    output.error(FontmillError("storage-failed", sentence, action="Send it elsewhere, or make room."))
+    return ExitStatus.FAILED
 
 
 def _guarded(words: list[str], output: Output) -> int:
@@ -47,6 +67,8 @@ def _guarded(words: list[str], output: Output) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO) and error.filename is None:
+            raise  # standard output
         _trace()
         sentence = f"fontmill met an error it did not expect ({type(error).__name__}: {error})."
         action = f"Report it; {DEBUG_VARIABLE}=1 shows where it happened."

@@ -17,9 +17,11 @@ from typing import Self
 
 from fontmill.endpoint import MAX_SOCKET_PATH, Endpoint
 from fontmill.errors import ExitStatus, FontmillError
-from fontmill.wire import CONTROL_SOCKET, EVENTS_SOCKET
+from fontmill.wire import CONTROL_SOCKET
 
 PREFIX = "fontmill-run-"
+FORKSERVER_SOCKET = "pymp-12345678/listener-12345678"
+"""The longest name of a socket in the folder: multiprocess makes it."""
 LOG = "daemon.log"
 POLL = 0.01
 START_LIMIT = 60.0
@@ -60,6 +62,7 @@ class PrivateDaemon:
         with open(os.path.join(self._folder, LOG), "wb") as log:
             return subprocess.Popen(
                 words, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, pass_fds=(self._lock,),
+                env={**os.environ, "TMPDIR": self._folder},  # what it leaves when it is killed is swept with the folder
             )
 
     def ready(self) -> None:
@@ -151,7 +154,7 @@ def _folder() -> tuple[str, int]:
 
 
 def _bases() -> Iterator[str]:
-    needed = len(f"/{PREFIX}12345678/{EVENTS_SOCKET}".encode())
+    needed = len(f"/{PREFIX}12345678/{FORKSERVER_SOCKET}".encode())
     for base in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"):  # noqa: S108  mkdtemp makes it ours
         if base.startswith("/") and len(os.fsencode(base)) + needed <= MAX_SOCKET_PATH and os.access(base, os.W_OK | os.X_OK):
             yield base

@@ -11,6 +11,7 @@ import faulthandler
 import os
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,8 @@ from fontmilld.pool.messages import HEADER, MAX_MESSAGE_BYTES, Message, decode, 
 
 PRELOAD = ["fontmilld.pool.preload"]
 RECEIVE_BYTES = 1 << 18
+LONGEST_TEMPORARY = 72
+"""Bytes of TMPDIR: the forkserver listens on a socket in a folder in it, and a socket's path has 107."""
 CHILD_NICENESS = 5
 """The supervisor goes first: on a busy machine it halves the slowest answers (p99 of `status`, bench/control.py)."""
 
@@ -160,6 +163,8 @@ class Launcher:
         # A picture-sized matrix product must not start a thread a core in every worker.
         for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
             os.environ[name] = "1"
+        if len(os.fsencode(tempfile.gettempdir())) > LONGEST_TEMPORARY:
+            tempfile.tempdir = "/tmp"  # noqa: S108  the folder that is made in it is ours alone
         self.context = multiprocess.get_context("forkserver")
         self.context.set_forkserver_preload(PRELOAD)
         forkserver.ensure_running()

@@ -92,7 +92,6 @@ class SessionStateManager:
         self._guard = threading.RLock()
         self.recreated = self.lost = False
         known_directory = os.path.isdir(directory)
-        os.makedirs(directory, mode=0o700, exist_ok=True)
         self._lock = _locked(directory)
         try:
             self._prepare()
@@ -334,8 +333,15 @@ def _save_progress(db: sqlite3.Connection, session_id: str, fonts: Iterable[Font
 
 
 def _locked(directory: str) -> int:
-    """A descriptor whose lock says that a daemon uses this directory. Raises `busy` when another one does."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Make the directory; a descriptor whose lock says that a daemon uses it. Raises `busy` when another one does."""
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise FontmillError(
+            "path-unwritable", f"The state directory {directory} cannot be used ({error.strerror}).",
+            action="Choose another --state-dir.",
+        ) from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -49,6 +49,13 @@ def test_two_daemons_never_share_a_state_directory(state, tmp_path):
     SessionStateManager(str(tmp_path / "state")).close()
 
 
+def test_a_state_directory_that_cannot_be_made_is_refused_in_words(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FontmillError) as caught:
+        SessionStateManager(str(tmp_path / "file" / "state"))
+    assert (caught.value.slug, "--state-dir" in caught.value.action) == ("path-unwritable", True)
+
+
 def test_an_unknown_session_is_an_error(state):
     with pytest.raises(FontmillError) as caught:
         state.load_session_state("none")
