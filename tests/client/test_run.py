@@ -115,7 +115,8 @@ def test_a_run_from_start_to_end(runner: Runner) -> None:
     lines = out.splitlines()
     assert lines[0] == "completed: 1,000 of 1,000 pairs, 0 failed, 0 skipped"
     assert lines[1] == f"dataset: {runner.folder}/out/plates"
-    assert "pairs/s" in lines[2]
+    assert lines[2] == f"report:  {runner.folder}/out/plates/report.html"
+    assert "pairs/s" in lines[3]
     assert (runner.leftovers(), runner.daemons()) == ([], 0)
 
 

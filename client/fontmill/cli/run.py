@@ -188,10 +188,10 @@ class Job:
             f"{count(whole(status, 'skipped_samples'))} skipped" + (f" ({why(status)})" if why(status) else ""),
             f"dataset: {place(self._args, answer)}",
         ]
+        if status.get("status") == "completed":
+            lines.append(f"report:  {place(self._args, answer)}/report.html")
         if made > 0:
             lines.append(f"{count(made)} pairs in {seconds:.1f} s, {rate(made / seconds)}")
-        if status.get("contact_sheet"):
-            lines.append(f"contact sheet: {clean(status['contact_sheet'])}")
         self._output.result(status, lines)
         return outcome(status)
 
