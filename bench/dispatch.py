@@ -19,7 +19,7 @@ from typing import Any
 
 import zmq
 
-from common import BENCH, emit, run_script, scratch
+from common import BENCH, UnavailableError, emit, run_script, scratch
 from control import Dealer, daemon
 from fontmill import wire
 from manyfonts import folder_of
@@ -38,8 +38,10 @@ def measure(workers: int, seconds: float) -> None:
             fonts = [str(font) for font in sorted(folder_of(max(2, workers)).glob("*.ttf"))]
             session = client.ask("start", output_path=str(folder), project_name="idle", fonts=fonts, num_samples=each, preset="plain")["session_id"]
             before, began = sum(process.cpu_times()[:2]), time.monotonic()
-            while client.ask("status", session=session)["status"] not in {"completed", "failed"}:
+            while (status := client.ask("status", session=session))["status"] == "active":
                 time.sleep(0.2)
+            if status["status"] != "completed":
+                raise UnavailableError(f"the session is {status['status']}: {status['pause_reasons']}")
             cpu, wall = sum(process.cpu_times()[:2]) - before, time.monotonic() - began
         finally:
             context.destroy(linger=0)
