@@ -13,7 +13,7 @@ from fontmill.errors import FontmillError, invalid
 from fontmill.model import ExportConfig, ExportSession, FontInfo
 from fontmilld.core import layout
 from fontmilld.pool.messages import ProbeDone, SheetDone
-from fontmilld.render import naming, sketch
+from fontmilld.render import naming
 
 SHOWN_REFUSALS = 20
 
@@ -106,7 +106,7 @@ class Intake:
         request = self.request
         probed = ((source, self._found[source]) for source in self._sources)
         named = name_fonts(probed, request.config.num_samples)
-        fonts = flag_near_duplicates(tuple(licensed(font, request.config.licences) for font in named))
+        fonts = tuple(licensed(font, request.config.licences) for font in named)
         misfit = next((font for font in fonts if font.slug == "invalid-argument"), None)
         if misfit is not None:
             return FontmillError("invalid-argument", misfit.reason)
@@ -135,17 +135,6 @@ def name_fonts(probed: Iterable[tuple[str, ProbeDone]], num_samples: int) -> Ite
                 font_id, source, found.sha256, identity[1], num_samples, "pending" if not face["slug"] else "skipped",
                 face["reason"], face["slug"], str(record.get("family", "")), str(record.get("style", "")), record,
             )
-
-
-def flag_near_duplicates(fonts: tuple[FontInfo, ...]) -> tuple[FontInfo, ...]:
-    """The fonts, each record saying in `near_duplicates` which others draw nearly the same glyphs."""
-    near = sketch.near_duplicates([font.record.get("sketch", {}) if font.accepted else {} for font in fonts])
-    return tuple(
-        replace(font, record={**font.record, "near_duplicates": [
-            {"font_id": fonts[twin.at].font_id, "similarity": twin.similarity, "scripts": list(twin.scripts)} for twin in found]})
-        if font.accepted else font
-        for font, found in zip(fonts, near, strict=True)
-    )
 
 
 def licensed(font: FontInfo, allowed: tuple[str, ...]) -> FontInfo:

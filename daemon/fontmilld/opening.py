@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fontmill.errors import FontmillError
-from fontmill.model import ExportSession, Part
+from fontmill.model import ExportSession, FontInfo, Part
 from fontmilld.core import layout
+from fontmilld.render import sketch
 from fontmilld.store.exporter import create_project_structure
 from fontmilld.store.files import LocalTree
 from fontmilld.store.ledger import SessionStore
@@ -73,7 +74,7 @@ class TreeOpener:
         lock = TreeLock(path, self.boot)
         try:
             resumed = has_session(tree)
-            session = _same(load_session(tree, path), wanted, force) if resumed else wanted
+            session = _same(load_session(tree, path), wanted, force) if resumed else replace(wanted, fonts=flag_near_duplicates(wanted.fonts))
             if not resumed:
                 _refuse_foreign(tree, wanted)
             keep_text(tree, session, text)
@@ -150,6 +151,20 @@ class TreeOpener:
         if not checked.ok:
             raise FontmillError(checked.slug, checked.reason)
         return checked.path
+
+
+def flag_near_duplicates(fonts: tuple[FontInfo, ...]) -> tuple[FontInfo, ...]:
+    """The fonts, each record saying in `near_duplicates` which others draw nearly the same glyphs.
+
+    A thousand fonts take seconds to compare: not on the loop's thread.
+    """
+    near = sketch.near_duplicates([font.record.get("sketch", {}) if font.accepted else {} for font in fonts])
+    return tuple(
+        replace(font, record={**font.record, "near_duplicates": [
+            {"font_id": fonts[twin.at].font_id, "similarity": twin.similarity, "scripts": list(twin.scripts)} for twin in found]})
+        if font.accepted else font
+        for font, found in zip(fonts, near, strict=True)
+    )
 
 
 def _with_sources(session: ExportSession, sources: Mapping[str, str]) -> ExportSession:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession
 from fontmilld.core import layout
-from fontmilld.intake import Intake, StartRequest, flag_near_duplicates, licensed, name_fonts
+from fontmilld.intake import Intake, StartRequest, licensed, name_fonts
+from fontmilld.opening import flag_near_duplicates
 from fontmilld.pool.messages import ProbeDone
 from fontmilld.testing.house import House, Probes
 
