@@ -77,9 +77,9 @@ class Verbs(Generic[R]):
         """The status object of a session, or `{daemon, sessions}`."""
         return self.call("status", {"session": session})
 
-    def list(self) -> R:
-        """`{sessions}`, a status object each."""
-        return self.call("list", {})
+    def list(self, output_path: Path | None = None, fonts: Sequence[str] = ()) -> R:
+        """`{sessions}`, a status object each; with a path or fonts only those that lie there, or have one of them."""
+        return self.call("list", {"output_path": output_path, "fonts": fonts or None})
 
     def fonts(self, session: Path) -> R:
         """`{fonts}`, an entry for every face and every refused file."""

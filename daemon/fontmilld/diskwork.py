@@ -50,6 +50,17 @@ class DiskWork:
             for found in find_sessions(resolved)
         ]
 
+    def find_known(self, path: str | None, fonts: tuple[str, ...], done: Callable[[frozenset[str] | FontmillError], None]) -> None:
+        """See ProjectPorts."""
+        self._in_thread("find sessions", lambda: self._find_known(path, fonts), done)
+
+    def _find_known(self, path: str | None, fonts: tuple[str, ...]) -> frozenset[str]:
+        state = self._opener.state
+        at_path = state.find_sessions_by_path(self._opener.resolve(path, to_write=False)) if path else None
+        with_fonts = state.find_sessions_by_fonts(fonts) if fonts else None
+        found = [frozenset(known.session_id for known in each) for each in (at_path, with_fonts) if each is not None]
+        return frozenset.intersection(*found)
+
     def plan_checks(self, path: str, done: Callable[[CheckPlan | FontmillError], None]) -> None:
         """See ProjectPorts."""
         self._in_thread("plan checks", lambda: self._plan(path), done)

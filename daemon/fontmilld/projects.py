@@ -56,6 +56,9 @@ class ProjectPorts(Protocol):
     def detect(self, path: str, done: Done) -> None:
         """Sessions found at or beneath a path."""
 
+    def find_known(self, path: str | None, fonts: tuple[str, ...], done: Callable[[frozenset[str] | FontmillError], None]) -> None:
+        """Ids of the sessions of the index at a path, and with one of the fonts; either may be left open."""
+
     def plan_checks(self, path: str, done: Callable[[CheckPlan | FontmillError], None]) -> None:
         """Read a project's session and divide its labels into checks."""
 
@@ -89,6 +92,16 @@ class ProjectOperations:
             done(result)
 
         self._ports.detect(path, found)
+
+    def find(self, path: str | None, fonts: tuple[str, ...], done: Done) -> None:
+        """findSessionsByPath, findSessionsByFonts: the sessions here that lie at a path, and have one of the fonts."""
+        def found(known: frozenset[str] | FontmillError) -> None:
+            if isinstance(known, FontmillError):
+                done(known)
+            else:
+                done({"sessions": [s.status() for s in self._manager.sessions() if s.id in known]})
+
+        self._ports.find_known(path, fonts, found)
 
     def adopt(self, path: str, fonts: tuple[str, ...], done: Done) -> None:
         """Take up a tree that another daemon or machine began; `fonts` is where its font files are here."""

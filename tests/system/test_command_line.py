@@ -127,3 +127,18 @@ def test_why_health_metrics_and_config_tell_what_an_operator_asks(daemon: Daemon
     assert told["session_id"] == session and told["stats"]["samples"] > 0
     shown = json.loads(fontmill(*socket, "config", "--json").stdout)
     assert shown["allow_root"] == [str(daemon.root)]
+
+
+def test_sessions_are_found_by_path_and_by_font(daemon: Daemon, fonts: list[str]) -> None:
+    socket = ("--socket", daemon.socket)
+    for project, chosen in (("one", fonts[:1]), ("two", fonts[1:2])):
+        daemon.client.wait(begin(daemon, chosen, project, 3), timeout=60)
+
+    def found(*words: str) -> list[str]:
+        return [s["project_name"] for s in json.loads(fontmill(*socket, "list", *words, "--json").stdout)["sessions"]]
+
+    amiri = daemon.client.fonts(str(daemon.root / "two"))["fonts"][0]["family"]
+    assert found() == found("--out", str(daemon.root)) == ["one", "two"]
+    assert found("--out", str(daemon.root / "one")) == ["one"]
+    assert found("--with-fonts", amiri.upper()) == ["two"]
+    assert found("--out", str(daemon.root / "one"), "--with-fonts", amiri) == []

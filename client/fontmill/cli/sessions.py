@@ -65,7 +65,7 @@ def status(call: Invocation) -> int:
 
 def listing(call: Invocation) -> int:
     """The sessions the daemon knows."""
-    answer = call.client().list()
+    answer = call.client().call("list", call.verb_args())
     call.output.result(answer, _sessions(answer.get("sessions") or ()))
     return ExitStatus.OK
 

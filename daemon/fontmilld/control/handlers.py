@@ -85,7 +85,10 @@ class VerbHandlers:
             call.answer({"daemon": self._facts.describe(), "sessions": self._all()})
 
     def _list(self, args: dict[str, Any], call: Call) -> None:
-        call.answer({"sessions": self._all()})
+        if args["output_path"] or args["fonts"]:
+            self._projects.find(args["output_path"], args["fonts"], _answer(call))
+        else:
+            call.answer({"sessions": self._all()})
 
     def _all(self) -> list[dict[str, Any]]:
         return [session.status() for session in self._manager.sessions()]
