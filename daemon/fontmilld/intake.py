@@ -151,3 +151,12 @@ def all_refused(fonts: tuple[FontInfo, ...]) -> FontmillError:
     refused = [{"source": font.source, "slug": font.slug, "reason": font.reason} for font in fonts[:SHOWN_REFUSALS]]
     first = f" The first: {PurePath(fonts[0].source).name}: {fonts[0].reason.rstrip('.')}." if fonts else ""
     return FontmillError("no-usable-fonts", f"Every font was refused ({len(fonts)}).{first}", {"refused": refused})
+
+
+def changed_into(found: ProbeDone, face_index: int) -> str:
+    """What became of a font file, for its owner."""
+    face = next((face for face in found.faces if face["face_index"] == face_index), None)
+    if face is None:
+        return "The font file changed since the session started: the face is no longer in it."
+    what = f"now it is refused: {face['reason']}" if face["slug"] else "now it holds another font."
+    return f"The font file changed since the session started; {what}"

@@ -19,8 +19,9 @@ from fontmilld.inspection import Errand
 from fontmilld.intake import Intake, Probing, StartRequest
 from fontmilld.opening import Mend, OpenTree, refuse_different
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, RenderTask, Reply, Task
+from fontmilld.ports import NoWriter, Writer
 from fontmilld.preview import Preview
-from fontmilld.session import ManagedSession, NoWriter, Writer
+from fontmilld.session import ManagedSession
 from fontmilld.store import writer as reports
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.state import EndedSession, KnownSession

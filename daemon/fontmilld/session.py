@@ -8,10 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from fontmill.errors import FontmillError
-from fontmill.model import ExportSession, FontInfo, FontProgress, Part, SessionSummary
+from fontmill.model import ExportSession, FontInfo, Part, SessionSummary
 from fontmilld.core import layout, pacing
 from fontmilld.core.accounts import font_entries, session_summary
 from fontmilld.core.lifecycle import KEPT, Lifecycle, Phase, Reason, Step
@@ -21,13 +21,15 @@ from fontmilld.core.progress import FontProgressTracker
 from fontmilld.core.ranges import RangeSet
 from fontmilld.documents.final import final_documents
 from fontmilld.inspection import context_of
+from fontmilld.intake import changed_into
 from fontmilld.opening import OpenTree
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, ProbeDone
+from fontmilld.ports import NoWriter, Surroundings, Writer
 from fontmilld.store import writer as reports
-from fontmilld.store.checkpoint import Failure, FontState
+from fontmilld.store.checkpoint import Failure, FontState, group_failures
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.logs import SessionLogs
-from fontmilld.store.parts import elsewhere
+from fontmilld.store.parts import elsewhere, samples_of
 from fontmilld.store.records import BatchKey, BatchRecord
 from fontmilld.store.state import EndedSession
 
@@ -37,62 +39,6 @@ EVENT_SECONDS = 0.2
 BACKLOG_BATCHES = 64
 """Batches not yet on record at which no more are given out: a hung disk must not fill the memory."""
 FAULTS_PAUSE = 3
-
-
-class Writer(Protocol):
-    """The session's writer thread (store/writer.py)."""
-
-    def append(self, record: BatchRecord) -> None: ...
-    def call(self, token: Any, action: Callable[[SessionStore], Any]) -> None: ...
-    def reset(self) -> None: ...
-    def retry_commit(self) -> None: ...
-    def stop(self, settle: bool = True, then: Callable[[], None] = ...) -> None: ...
-
-
-class NoWriter:
-    """Of a session without a tree to write in: one that has ended, or cannot be opened now."""
-
-    def append(self, record: BatchRecord) -> None:
-        """Nothing is drawn without a tree."""
-
-    def call(self, token: Any, action: Callable[[SessionStore], Any]) -> None:
-        """There is no store to call with."""
-
-    def reset(self) -> None:
-        """Nothing to reset."""
-
-    def retry_commit(self) -> None:
-        """Nothing to commit."""
-
-    def stop(self, settle: bool = True, then: Callable[[], None] = lambda: None) -> None:
-        """Nothing is open: `then` at once."""
-        then()
-
-
-class Surroundings(Protocol):
-    """What a session needs of the daemon."""
-
-    def now(self) -> float:
-        """Monotonic seconds."""
-
-    def utc(self) -> str:
-        """ISO 8601 UTC."""
-
-    def call_later(self, delay: float, callback: Callable[[], None]) -> None:
-        """Call once on the loop."""
-
-    def publish(self, kind: str, session: str | None, data: Mapping[str, Any]) -> None:
-        """Send an event."""
-
-    def move(self, session: ManagedSession) -> bool:
-        """Go on in the next fallback path; False when there is none."""
-
-    def changed(self, session: ManagedSession) -> None:
-        """The session's status changed in a way that somebody may wait for."""
-
-    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str,
-             fonts: tuple[FontProgress, ...] = ()) -> None:
-        """Keep the status, and that of the fonts, in the index. Called in the writer's thread."""
 
 
 @dataclass(slots=True)
@@ -109,7 +55,7 @@ class ManagedSession:
     """See the module. Every method is called on the loop's thread."""
 
     session: ExportSession
-    around: Surroundings
+    around: Surroundings[ManagedSession]
     writer: Writer
     life: Lifecycle = field(default_factory=Lifecycle)
     tracker: FontProgressTracker = field(default_factory=FontProgressTracker)
@@ -131,6 +77,7 @@ class ManagedSession:
     _refused: list[BatchRecord] = field(default_factory=list)
     _cost: dict[str, pacing.Smoothed] = field(default_factory=dict)
     _strikes: Strikes = field(default_factory=Strikes)
+    _durable: int = 0
     _calls: int = 0
     _faults: int = 0
     _resumes: int = 0
@@ -171,6 +118,7 @@ class ManagedSession:
                 self.tracker.register_font(info.font_id, info.total_samples, skipped=info.total_samples)
                 if not self.resumed:
                     self._write_log(layout.ERRORS_LOG, "font-refused", {"source": info.source, "slug": info.slug, "reason": info.reason})
+        self._all_is_durable()  # recovery has passed a barrier
         for font_id, found in tree.recovery.fonts.items():
             self.plan.add(font_id, found.todo)
             if not found.todo and not found.finished:
@@ -194,6 +142,7 @@ class ManagedSession:
             self._fonts[info.font_id] = info
             if info.font_id in missing:
                 self.tracker.register_font(info.font_id, info.total_samples)
+        self._all_is_durable()
 
     def strand(self, error: FontmillError) -> None:
         """No tree of the session can be written now. What is made lies safe where it is."""
@@ -206,6 +155,9 @@ class ManagedSession:
     def stranded(self) -> bool:
         """Whether it waits for its tree to be in reach again."""
         return isinstance(self.writer, NoWriter) and not self.life.ended
+
+    def _all_is_durable(self) -> None:
+        self._durable = self.tracker.overall(self.around.now()).exported_samples
 
     def _register(self, info: FontInfo, state: FontState, todo: RangeSet) -> None:
         self._on_record[info.font_id] = state.done
@@ -265,7 +217,7 @@ class ManagedSession:
         self._after_work()
 
     def _journal(self, batch: Batch, answer: BatchDone) -> None:
-        failures = _grouped(answer.failures)
+        failures = group_failures(answer.failures)
         lost = RangeSet.of(span for failure in failures for span in failure.indices.spans)
         record = BatchRecord(
             batch.font_id, batch.first, batch.last, RangeSet.span(batch.first, batch.last) - lost, failures,
@@ -312,7 +264,7 @@ class ManagedSession:
         """A font file changed and was looked at again: what is left of other bytes than ours is given up."""
         for info in self.unfinished_fonts():
             if info.source == path and info.sha256 != found.sha256:
-                reason = _changed_into(found, info.face_index)
+                reason = changed_into(found, info.face_index)
                 self._tell("font-changed", {"font": info.font_id, "reason": reason})
                 self._give_up_font(info.font_id, BatchFailed(0, "font-changed", reason))
         self._after_work()
@@ -382,6 +334,7 @@ class ManagedSession:
             record = self._records.pop(key, None)
             if record is not None:
                 self._count(record, now)
+                self._durable += len(record.done) if report.durable else 0
                 self.around.publish("batch", self.id, {
                     "font": key.font_id, "first": key.first, "last": key.last, "done": len(record.done),
                     "failed": sum(len(failure.indices) for failure in record.failures), "durable": report.durable})
@@ -447,6 +400,7 @@ class ManagedSession:
                 self._finishing.discard(font_id)
                 if not todo:
                     self._finish_font(font_id)
+        self._all_is_durable()
         if self.life.phase is Phase.FINISHING and not self.plan.exhausted:
             self.life = self.life.step(Step.REOPEN)
         if self.life.phase is Phase.FINISHING:
@@ -477,6 +431,8 @@ class ManagedSession:
                 self._finishing.discard(font_id)
                 self._finish_again.add(font_id)
                 self.around.call_later(2.0, self._retry_finishing)
+        elif kind == "persist":
+            self._all_is_durable()
         elif kind == "font":
             self._font_finished(font_id)
         elif kind == "finish":
@@ -690,6 +646,7 @@ class ManagedSession:
 
     def _complete(self) -> None:
         self.life = self.life.step(Step.FINISHED)
+        self._all_is_durable()
         self.tracker.stop_clock(self.around.now())
         self.last_updated = self.around.utc()
         self._tell("session-completed", self.status())
@@ -766,9 +723,9 @@ class ManagedSession:
             "session_id": self.id, "project_name": self.session.project_name, "output_path": self.session.output_path,
             "project_path": self.path, "status": self.life.status, "phase": str(self.life.phase),
             "pause_reasons": sorted(str(reason) for reason in self.life.reasons), "reason": self.reason, **overall,
-            "durable_samples": overall["exported_samples"], "in_flight_samples": self.in_flight,
+            "durable_samples": self._durable, "in_flight_samples": self.in_flight,
             "quiescent": self.quiescent, "bottleneck": self.tracker.metrics(now).bottleneck,
-            "parts": [{"path": part.path, "samples": _samples_of(part)} for part in self.session.parts],
+            "parts": [{"path": part.path, "samples": samples_of(part)} for part in self.session.parts],
             "created_at": self.session.created_at, "last_updated": self.last_updated,
         }
 
@@ -790,27 +747,3 @@ _REPORTS: Mapping[type, Callable[[ManagedSession, Any], None]] = {
     reports.Answer: ManagedSession._on_answer,
     reports.Stopped: ManagedSession._on_stopped,
 }
-
-
-def _changed_into(found: ProbeDone, face_index: int) -> str:
-    """What became of a font file, for its owner."""
-    face = next((face for face in found.faces if face["face_index"] == face_index), None)
-    if face is None:
-        return "The font file changed since the session started: the face is no longer in it."
-    what = f"now it is refused: {face['reason']}" if face["slug"] else "now it holds another font."
-    return f"The font file changed since the session started; {what}"
-
-
-def _samples_of(part: Part) -> int:
-    return sum(len(RangeSet.of(spans)) for spans in part.fonts.values())
-
-
-def _grouped(failures: tuple[Any, ...]) -> tuple[Failure, ...]:
-    """(index, slug, reason) triples as one Failure a reason, in a fixed order."""
-    groups: dict[tuple[str, str], list[int]] = {}
-    for index, slug, reason in failures:
-        groups.setdefault((slug, reason), []).append(index)
-    return tuple(
-        Failure(slug, reason, RangeSet.of((index, index) for index in indices))
-        for (slug, reason), indices in sorted(groups.items())
-    )

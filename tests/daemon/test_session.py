@@ -273,6 +273,33 @@ def test_a_failure_from_before_a_resume_does_not_pause_the_session_again():
     assert session.status()["status"] == "completed" and is_whole(house)
 
 
+def test_a_relaxed_session_calls_durable_only_what_is_behind_a_barrier():
+    house = House()
+    session = house.start(settle=False, samples=500, durability="relaxed")
+    house.busy = True
+    house.work_off(2)
+    house.loop.settle()
+    status = session.status()
+    assert status["exported_samples"] > 0 and status["durable_samples"] == 0
+    session.pause(Reason.USER)
+    house.run(5)
+    status = session.status()
+    assert status["durable_samples"] == status["exported_samples"] > 0
+    session.lift(Reason.USER)
+    house.run(60)
+    assert session.status()["durable_samples"] == 1000
+
+
+def test_a_session_says_how_much_is_durable_as_it_goes():
+    house = House()
+    session = house.start(settle=False, samples=500)
+    house.busy = True
+    house.work_off(2)
+    house.loop.settle()
+    status = session.status()
+    assert status["durable_samples"] == status["exported_samples"] > 0
+
+
 def test_a_pause_is_remembered_even_when_the_disk_is_full():
     house = House()
     session = house.start(settle=False)

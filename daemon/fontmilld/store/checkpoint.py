@@ -127,6 +127,17 @@ def merge_failures(known: Iterable[Failure], new: Iterable[Failure]) -> tuple[Fa
     return tuple(Failure(slug, reason, indices) for (slug, reason), indices in merged.items() if indices)
 
 
+def group_failures(failures: Iterable[Any]) -> tuple[Failure, ...]:
+    """(index, slug, reason) triples as one Failure a reason, in a fixed order."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for index, slug, reason in failures:
+        groups.setdefault((slug, reason), []).append(index)
+    return tuple(
+        Failure(slug, reason, RangeSet.of((index, index) for index in indices))
+        for (slug, reason), indices in sorted(groups.items())
+    )
+
+
 def without(failures: Iterable[Failure], indices: RangeSet) -> tuple[Failure, ...]:
     """The failures less those of `indices`."""
     left = (Failure(f.slug, f.reason, f.indices - indices) for f in failures)

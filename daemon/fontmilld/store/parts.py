@@ -41,6 +41,11 @@ def without_elsewhere(recovery: Recovery, session: ExportSession) -> Recovery:
     return replace(recovery, fonts=fonts)
 
 
+def samples_of(part: Part) -> int:
+    """How many pairs lie in a part."""
+    return sum(len(RangeSet.of(spans)) for spans in part.fonts.values())
+
+
 def left_out(tree: Tree, session: ExportSession) -> dict[str, RangeSet]:
     """By font, what a user left out by completing the session early: work on a complete project never makes it.
 
