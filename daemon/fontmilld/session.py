@@ -314,6 +314,8 @@ class ManagedSession:
         self._finish_if_exhausted()
         self._end_if_failed()
         if not self._out:
+            if self.life.reasons and self.session.config.durability == "relaxed":
+                self._persist()  # what was in flight at the pause is made durable, too
             self.around.changed(self)
 
     # Reports of the writer ---------------------------------------------------------------------------
