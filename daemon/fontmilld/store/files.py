@@ -45,6 +45,28 @@ class LocalFolder:
     def size(self, file_name: str) -> int | None:
         return _size(self._kernel, self._fd, file_name)
 
+    def read_back(self, file_name: str, most: int) -> bytes | None:
+        try:
+            fd = self._kernel.open(file_name, _READ, dir_fd=self._fd)
+        except OSError as error:
+            if error.errno in {errno.ENOENT, errno.ELOOP, errno.ENXIO}:  # nothing, a link, a socket
+                return None
+            raise fault_of(error, "open") from error
+        try:
+            return self._whole(fd, most) if is_regular(self._kernel.fstat(fd)) else None
+        except OSError as error:
+            raise fault_of(error, "read") from error
+        finally:
+            self._kernel.close(fd)
+
+    def _whole(self, fd: int, most: int) -> bytes:
+        with suppress(OSError):  # advice only
+            self._kernel.forget(fd)
+        data = self._kernel.read(fd, most)
+        while len(data) < most and (more := self._kernel.read(fd, most - len(data))):
+            data += more
+        return data
+
     def close(self) -> None:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1

@@ -61,6 +61,9 @@ class ImageFolder(Protocol):
     def size(self, file_name: str) -> int | None:
         """Bytes of a regular file; None when there is none (links are never followed)."""
 
+    def read_back(self, file_name: str, most: int) -> bytes | None:
+        """At most `most` bytes of a regular file, from the storage and not its cache; None when there is none."""
+
     def close(self) -> None:
         """Let go of the folder; it may be called twice."""
 

@@ -20,7 +20,6 @@ from fontmilld.core.labels import Claim, Image, is_sound, read_claim
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store import journal
 from fontmilld.store.checkpoint import decode
-from fontmilld.store.fontscan import verify_file_integrity
 from fontmilld.store.litter import foreign_names, is_image_of, staged_names
 from fontmilld.store.text import kept_text
 from fontmilld.store.tree import ImageFolder, Tree
@@ -169,14 +168,21 @@ class _Reader:
 
     def _state(self, half: Image, folder: ImageFolder | None) -> str:
         """The kind of damage, or ""."""
-        size = folder.size(half.file_name) if folder is not None else None
-        if size is None:
+        if folder is None:
             return "missing"
-        if size != half.size:
-            return "truncated" if size < half.size else "different"
-        if self._full and not verify_file_integrity(self._tree, f"{self._images}/{half.file_name}", size, half.sha256):
-            return "different"
-        return ""
+        if not self._full:
+            size = folder.size(half.file_name)
+            return "" if size == half.size else _misfit(size, half.size)
+        data = folder.read_back(half.file_name, half.size + 1)
+        if data is None or len(data) != half.size:
+            return _misfit(None if data is None else len(data), half.size)
+        return "" if hashlib.sha256(data).hexdigest() == half.sha256 else "different"
+
+
+def _misfit(size: int | None, wanted: int) -> str:
+    if size is None:
+        return "missing"
+    return "truncated" if size < wanted else "different"
 
 
 def conclude(
