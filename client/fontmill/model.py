@@ -77,6 +77,7 @@ class ExportConfig(Record):
     licences: tuple[str, ...] = ()
     masks: bool = False
     psf_images: bool = False
+    compress_metadata: bool = False
     durability: str = "batch"
     fallback_paths: tuple[str, ...] = ()
 

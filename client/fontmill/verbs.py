@@ -84,6 +84,7 @@ START_ARGS = (
     *PICTURE_ARGS,
     Arg("masks", "bool", "Also write, for each pair, which pixel belongs to which character.", default=False, flag="--masks"),
     Arg("psf_images", "bool", "Also write, for each pair, its blur kernel as a picture.", default=False, flag="--psf-images"),
+    Arg("compress_metadata", "bool", "Keep the labels as `metadata.jsonl.gz` once complete; `load_dataset` needs them unpacked.", default=False, flag="--compress-metadata"),
     Arg("fallback_paths", "paths", "Folders to go on in when the output fails for good.", default=(), flag="--fallback"),
     Arg("durability", "str", "`batch`: a checkpoint survives power loss; `relaxed`: only a crash of fontmill.", default="batch", choices=DURABILITIES, flag="--durability"),
     Arg("force", "bool", "Go on although the project was begun with other library versions.", default=False, flag="--force"),

@@ -25,6 +25,7 @@ ERRORS_LOG = "errors.log"
 PERFORMANCE_LOG = "performance.log"
 LOG_FILES = (EXPORT_LOG, ERRORS_LOG, PERFORMANCE_LOG)
 PART_SUFFIX = ".part"
+PACKED_SUFFIX = ".gz"
 HALVES = ("clear", "blurred")
 IMAGE_KINDS = (*HALVES, "mask", "kernel")
 
@@ -85,6 +86,11 @@ def images_dir(font_id: str) -> str:
 def samples_file(font_id: str) -> str:
     """The labels file and journal of a font, relative to the project."""
     return f"{FONTS_DIR}/{font_id}/{SAMPLES_FILE}"
+
+
+def packed_file(font_id: str) -> str:
+    """The compressed labels of a font, relative to the project."""
+    return samples_file(font_id) + PACKED_SUFFIX
 
 
 def font_file(font_id: str) -> str:

@@ -63,7 +63,7 @@ def some_labels(tree: Tree, account: Account, count: int) -> Iterator[dict[str, 
     seen = 0
     for number in range(count):
         start = account.state.length * number // count
-        piece = tree.read(name, max(0, start - 1), _CHUNK)
+        piece = journal.read(tree, name, max(0, start - 1), _CHUNK)
         first = piece.find(b"\n") + 1 if start else 0  # before it is the rest of another line
         last = piece.find(b"\n", first)
         if last > first:

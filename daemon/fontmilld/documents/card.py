@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from fontmill.model import ExportSession
+from fontmill.model import ExportConfig, ExportSession
 from fontmilld.core import layout
 from fontmilld.documents.accounts import Account
 
@@ -49,10 +49,18 @@ def _prose(session: ExportSession, total: int) -> list[str]:
         "Each font's `metadata.jsonl` has one line per pair: both file names, the text, the recipe, the blur "
         "kernel, the noise, sizes and SHA-256 digests. `metadata.json` beside it describes the font and its licence.",
         "",
+        *_unpacking(config),
         "`report.html` shows what is in it; `croissant.json` describes it for tools.",
         "",
         "```python", "from datasets import load_dataset", "", f'pairs = load_dataset("./{session.project_name}", split="train")  # from the folder that holds this one', "```",
     ]
+
+
+def _unpacking(config: ExportConfig) -> list[str]:
+    if not config.compress_metadata:
+        return []
+    return ["Here the labels are kept compressed, as `metadata.jsonl.gz`. `load_dataset` and the Croissant description need "
+            f"them beside that, unpacked: `gunzip -k {layout.packed_file('*')}`.", ""]
 
 
 def _ledger(accounts: Iterable[Account]) -> list[str]:

@@ -66,12 +66,16 @@ def croissant(session: ExportSession, accounts: Sequence[Account]) -> bytes:
         "url": "README.md",
         "version": "1.0.0",
         "distribution": [
-            _files("labels", "application/jsonlines", "One line a pair.", layout.samples_file("*")),
+            _files("labels", "application/jsonlines", _labels_told(session.config.compress_metadata), layout.samples_file("*")),
             *(_files(f"{kind}-files", "image/png", _PICTURES[kind], f"{layout.images_dir('*')}/*_{kind}.png") for kind in kinds),
         ],
         "recordSet": [_pairs(kinds), *map(_pictures, kinds)],
     }
     return orjson.dumps(described, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _labels_told(compressed: bool) -> str:
+    return f"One line a pair. Kept compressed: gunzip -k {layout.packed_file('*')} first." if compressed else "One line a pair."
 
 
 def _licence(account: Account) -> str:

@@ -5,7 +5,6 @@ Nothing written here holds a time, host, path or process number: it is compared 
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -85,13 +84,11 @@ def font_record(tree: Tree, info: FontInfo, state: FontState, record: Mapping[st
     failed: Counter[str] = Counter()
     for failure in state.failures:
         failed[failure.slug] += len(failure.indices)
-    digest = hashlib.sha256()
-    for block in journal.prefix(tree, layout.samples_file(state.font_id), state.length):
-        digest.update(block)
+    digest = journal.digest(journal.prefix(tree, layout.samples_file(state.font_id), state.length))
     return {
         "schema_version": SCHEMA_VERSION,
         "font_id": state.font_id,
         **record,
         "samples": {"requested": info.total_samples, "done": len(state.done), "failed": dict(sorted(failed.items()))},
-        "samples_file": {"name": layout.SAMPLES_FILE, "bytes": state.length, "sha256": digest.hexdigest()},
+        "samples_file": {"name": layout.SAMPLES_FILE, "bytes": state.length, "sha256": digest},
     }

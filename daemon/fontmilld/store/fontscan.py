@@ -80,7 +80,7 @@ class FontScan:
         checkpoint = decode(self._tree.read(layout.checkpoint_file(self._id)))
         if checkpoint is not None and checkpoint.state.font_id != self._id:
             checkpoint = None
-        size = self._tree.size(self._name) or 0
+        size = journal.size(self._tree, self._name) or 0
         self._durable = checkpoint.state.mark.length if checkpoint is not None else 0
         trusted = self._trusted(checkpoint, size)
         # A short tail is cut at its first fault and made again in order; a long one is mended line by line.
@@ -121,7 +121,7 @@ class FontScan:
         flags = self._info.total_samples + 1
         found = _Findings(bytearray(flags), bytearray(flags))
         self._fresh = bytearray(flags)
-        self._tree.drop_cache(self._name)  # it may show lines that the storage lost
+        journal.drop_cache(self._tree, self._name)  # it may show lines that the storage lost
         folder = self._tree.dir(self._images)
         try:
             for number, (offset, line) in enumerate(journal.lines(self._tree, self._name)):
@@ -181,9 +181,10 @@ class FontScan:
     # Concluding --------------------------------------------------------------------------------------
 
     def _mended(self, found: _Findings) -> int:
-        """Leave only good lines in the journal; returns its length."""
+        """Leave only good lines in the journal; returns its length. Damaged compressed labels become a journal again."""
+        packed = journal.is_packed(self._tree, self._name)
         if not any(found.good):
-            self._tree.remove(self._name)
+            self._tree.replace(self._name, b"") if packed else self._tree.remove(self._name)
             return 0
         if not found.dropped:
             return found.end
@@ -191,7 +192,10 @@ class FontScan:
         if found.last_good > first:
             self._tree.replace(self._name, journal.less(self._tree, self._name, frozenset(found.dropped)))
             return self._tree.size(self._name) or 0
-        self._tree.truncate(self._name, first)
+        if packed:
+            self._tree.replace(self._name, journal.prefix(self._tree, self._name, first))
+        else:
+            self._tree.truncate(self._name, first)
         return first
 
     def _concluded(self, checkpoint: Checkpoint | None, found: _Findings, length: int) -> FontRecovery:

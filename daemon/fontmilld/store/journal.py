@@ -1,16 +1,73 @@
-"""Reading and rewriting the labels file `metadata.jsonl`, which is the journal. Streams; never holds a file."""
+"""Reading and rewriting the labels file `metadata.jsonl`, which is the journal. Streams; never holds a file.
+
+The one place that knows that the labels of a complete project may lie in `metadata.jsonl.gz`: whoever reads here gives
+the name of the labels file, and offsets and sizes are those of the text, in either form.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Set
 from typing import Final
 
+from fontmilld.core import layout
 from fontmilld.core.labels import MAX_LINE, read_claim
 from fontmilld.core.ranges import RangeSet
+from fontmilld.store import gzipped
 from fontmilld.store.tree import Tree
 
 _BLOCK: Final = 1 << 20
+
+
+def is_packed(tree: Tree, name: str) -> bool:
+    """Whether the labels are there in compressed form only."""
+    return tree.size(name) is None and tree.size(name + layout.PACKED_SUFFIX) is not None
+
+
+def file_of(tree: Tree, name: str) -> str:
+    """The file that the labels are read from."""
+    return name + layout.PACKED_SUFFIX if is_packed(tree, name) else name
+
+
+def size(tree: Tree, name: str) -> int | None:
+    """Bytes of the labels; None when there are none."""
+    there = tree.size(name)
+    if there is None and is_packed(tree, name):
+        return gzipped.unpacked_size(tree, name + layout.PACKED_SUFFIX)
+    return there
+
+
+def blocks(tree: Tree, name: str, start: int = 0) -> Iterator[bytes]:
+    """The labels from `start`, in blocks; nothing when there are none."""
+    # Never opened in vain: a tree lets go of a folder in which a file was not found, and a writer may be at work in it.
+    if not is_packed(tree, name):
+        came = False
+        for block in tree.stream(name, start):
+            came = True
+            yield block
+        if came or not is_packed(tree, name):  # a session that ends may pack them between the two looks
+            return
+    yield from gzipped.unpacked(tree, name + layout.PACKED_SUFFIX, start)
+
+
+def read(tree: Tree, name: str, start: int, length: int) -> bytes:
+    """`length` bytes of the labels from `start`, fewer at their end."""
+    return b"".join(_bounded(blocks(tree, name, start), length))
+
+
+def drop_cache(tree: Tree, name: str) -> None:
+    """See Tree.drop_cache."""
+    tree.drop_cache(name)
+    tree.drop_cache(name + layout.PACKED_SUFFIX)
+
+
+def digest(pieces: Iterable[bytes]) -> str:
+    """SHA-256, in hex."""
+    sha256 = hashlib.sha256()
+    for piece in pieces:
+        sha256.update(piece)
+    return sha256.hexdigest()
 
 
 def lines(tree: Tree, name: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
@@ -20,7 +77,7 @@ def lines(tree: Tree, name: str, start: int = 0, end: int | None = None) -> Iter
     that are no claims.
     """
     offset, rest = start, b""
-    for block in _bounded(tree.stream(name, start), None if end is None else end - start):
+    for block in _bounded(blocks(tree, name, start), None if end is None else end - start):
         pieces = (rest + block).split(b"\n")
         rest = pieces.pop()
         for piece in pieces:
@@ -33,15 +90,15 @@ def lines(tree: Tree, name: str, start: int = 0, end: int | None = None) -> Iter
         yield offset, rest
 
 
-def _bounded(blocks: Iterable[bytes], left: int | None) -> Iterator[bytes]:
-    for block in blocks:
+def _bounded(pieces: Iterable[bytes], left: int | None) -> Iterator[bytes]:
+    for block in pieces:
         if left is None:
             yield block
             continue
-        if left <= 0:
-            return
         yield block[:left]
         left -= len(block)
+        if left <= 0:
+            return
 
 
 def line_of(tree: Tree, name: str, index: int) -> bytes:
@@ -55,7 +112,7 @@ def line_of(tree: Tree, name: str, index: int) -> bytes:
 
 def prefix(tree: Tree, name: str, length: int) -> Iterator[bytes]:
     """The first `length` bytes, in blocks."""
-    return _bounded(tree.stream(name), length)
+    return _bounded(blocks(tree, name), length)
 
 
 def without(tree: Tree, name: str, drop: RangeSet) -> Iterator[bytes]:
@@ -85,7 +142,7 @@ def in_order(tree: Tree, name: str) -> Iterator[bytes]:
             end = offset + len(line)
     offsets.append(end)
     order = sorted(range(len(indices)), key=indices.__getitem__)
-    return _joined(tree.read(name, offsets[a], offsets[b + 1] - offsets[a]) for a, b in _runs(order))
+    return _joined(read(tree, name, offsets[a], offsets[b + 1] - offsets[a]) for a, b in _runs(order))
 
 
 def _runs(order: list[int]) -> Iterator[tuple[int, int]]:

@@ -19,6 +19,7 @@ from fontmill.errors import FontmillError
 from fontmill.model import SCHEMA_VERSION, ExportSession, FontInfo, SessionSummary
 from fontmilld.core import layout
 from fontmilld.core.ranges import RangeSet
+from fontmilld.store import journal, packing
 from fontmilld.store.checkpoint import FontState, dump
 from fontmilld.store.exporter import export_session_summary
 from fontmilld.store.fontledger import FontLedger, Stamp
@@ -224,15 +225,21 @@ class SessionStore:
         self._refuse_if_broken()
         for name, data in documents.items():
             self._stage(name, data)
+        for name in packing.stage(self.tree, self.session):
+            self._will_publish(name)
         committed = self._settle_fully()
         self._seal()
         export_session_summary(self.tree, replace(summary, files=self._digests(documents)))
+        if double := packing.drop_unpacked(self.tree, self.session):
+            self._pass_barrier(double)
         return committed
 
     def _digests(self, documents: Mapping[str, bytes]) -> dict[str, str]:
-        """SHA-256 of what nothing else has a digest of: the documents and the fonts' records."""
+        """SHA-256 of what nothing else has a digest of: the documents, the fonts' records, labels as they are compressed."""
         records = {name: self.tree.read(name) for name in map(layout.font_file, self._fonts)}
-        return {name: hashlib.sha256(data).hexdigest() for name, data in {**documents, **records}.items()}
+        digests = {name: hashlib.sha256(data).hexdigest() for name, data in {**documents, **records}.items()}
+        packed = [name for name in packing.packed_files(self.session).values() if self.tree.size(name) is not None]
+        return digests | {name: journal.digest(self.tree.stream(name)) for name in packed}
 
     def _settle_fully(self) -> Committed:
         committed = self.settle()
@@ -244,7 +251,16 @@ class SessionStore:
         """Make the renames of the last commit durable too: no staged file may come back after the end."""
         names = [f"{layout.LOGS_DIR}/{name}" for name in layout.LOG_FILES]
         names += [of(name) for name in self._fonts for of in (layout.checkpoint_file, layout.font_file)]
+        names += packing.packed_files(self.session).values()
         self._pass_barrier(names)
+
+    def unseal(self) -> None:
+        """The project is not complete any more: its labels are a journal again, and `summary.json` goes."""
+        if self.tree.size(layout.SUMMARY_FILE) is None:
+            return
+        packing.unpack(self.tree, self.session)
+        self.tree.remove(layout.SUMMARY_FILE)
+        packing.drop_packed(self.tree, self.session)
 
     def reopen(self, font_id: str, indices: RangeSet) -> FontState:
         """Take up samples again, failed ones or done ones: they are forgotten, and the session is unfinished.
@@ -254,7 +270,7 @@ class SessionStore:
         """
         self._refuse_if_broken()
         self._settle_fully()
-        self.tree.remove(layout.SUMMARY_FILE)
+        self.unseal()
         font = self._fonts[font_id]
         font.reopen(indices)
         self._settle_fully()

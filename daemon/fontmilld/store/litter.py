@@ -16,7 +16,6 @@ _TOP: Final = (
     layout.SUMMARY_FILE, layout.REPORT_FILE, layout.CROISSANT_FILE, layout.CARD_FILE, layout.PROGRESS_FILE,
     layout.TEXT_FILE, layout.SESSION_FILE,
 )
-_FONT: Final = (layout.checkpoint_file, layout.font_file, layout.samples_file)
 _LOG: Final = re.compile("(?:" + "|".join(map(re.escape, layout.LOG_FILES)) + r")(?:\.[1-9])?")
 
 
@@ -36,8 +35,14 @@ def staged_names(session: ExportSession) -> Iterator[str]:
         yield name + layout.PART_SUFFIX
     for font in session.fonts:
         if font.accepted:
-            for of in _FONT:
-                yield of(font.font_id) + layout.PART_SUFFIX
+            for name in _font_files(font.font_id, session.config):
+                yield name + layout.PART_SUFFIX
+
+
+def _font_files(font_id: str, config: ExportConfig) -> tuple[str, ...]:
+    """What a session of this configuration writes for a font beside its images."""
+    files = (layout.checkpoint_file(font_id), layout.font_file(font_id), layout.samples_file(font_id))
+    return (*files, layout.packed_file(font_id)) if config.compress_metadata else files
 
 
 def is_image_of(name: str, font_id: str, config: ExportConfig) -> bool:
@@ -89,7 +94,7 @@ def foreign_names(tree: Tree, session: ExportSession) -> Iterator[str]:
         if entry.kind != "file" or not _LOG.fullmatch(entry.name):
             yield f"{layout.LOGS_DIR}/{entry.name}"
     for font_id in fonts:
-        known = {layout.IMAGES_DIR, layout.FONT_FILE, layout.SAMPLES_FILE, layout.PROGRESS_FILE}
+        known = {layout.IMAGES_DIR, *(name.rpartition("/")[2] for name in _font_files(font_id, session.config))}
         yield from _strangers(tree, layout.font_dir(font_id), known, litter)
         yield from _strange_images(tree, font_id, session.config)
 
@@ -141,8 +146,8 @@ def delete_project(tree: Tree, session: ExportSession) -> tuple[str, ...]:
 
 
 def _delete_font(tree: Tree, font_id: str, config: ExportConfig) -> None:
-    for of in _FONT:
-        tree.remove(of(font_id))
+    for name in _font_files(font_id, config):
+        tree.remove(name)
     try:
         sweep_unclaimed(tree, font_id, config, RangeSet())
     except FontmillError as error:

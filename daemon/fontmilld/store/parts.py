@@ -70,6 +70,7 @@ def gather(store: SessionStore, recovery: Recovery) -> Recovery:
 
     Digests are checked on the way. Parts that cannot be read now stay on the account, to be gathered later.
     """
+    store.unseal()
     kept: list[Part] = []
     for part in store.session.parts:
         try:
@@ -86,7 +87,6 @@ def gather(store: SessionStore, recovery: Recovery) -> Recovery:
     session = replace(store.session, parts=tuple(kept))
     create_project_structure(store.tree, session)
     store.session = session
-    store.tree.remove(layout.SUMMARY_FILE)
     fonts = {}
     for font_id, found in recovery.fonts.items():
         total = next(font.total_samples for font in session.fonts if font.font_id == font_id)

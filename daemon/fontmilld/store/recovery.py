@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from fontmill.model import ExportSession
 from fontmilld.core import layout
+from fontmilld.store import packing
 from fontmilld.store.checkpoint import FontState
 from fontmilld.store.exporter import ensure_structure
 from fontmilld.store.fontledger import Stamp
@@ -53,6 +54,7 @@ def recover(
     stamp = Stamp(this_boot() if boot_id is None else boot_id, utc_now)
     ensure_structure(tree, session)
     swept = sweep(tree, session)
+    packing.settle(tree, session)
     scans: list[FontScan] = []
     fonts: dict[str, FontRecovery] = {}
     for info in session.fonts:
@@ -61,11 +63,14 @@ def recover(
             fonts[info.font_id] = scan.run()
             scans.append(scan)
     completed = tree.size(layout.SUMMARY_FILE) is not None
-    if completed and not all(font.finished for font in fonts.values()):
+    if completed and not (all(font.finished for font in fonts.values()) and packing.is_complete(tree, session)):
+        packing.unpack(tree, session)
         tree.remove(layout.SUMMARY_FILE)
         completed = False
     # What was verified may still be in caches only; from here on it is promised (I5).
     tree.barrier(_found_names(scans))
+    if not completed:
+        packing.drop_packed(tree, session)
     return Recovery(fonts, swept, completed)
 
 

@@ -84,7 +84,7 @@ def _fonts(session: ExportSession) -> list[FontInfo]:
 
 def _pieces(tree: Tree, font_id: str, piece: int) -> Iterator[Check]:
     name = layout.samples_file(font_id)
-    size = tree.size(name) or 0
+    size = journal.size(tree, name) or 0
     start = 0
     while start < size:
         end = size if start + piece >= size else _line_start(tree, name, start + piece, size)
@@ -94,7 +94,7 @@ def _pieces(tree: Tree, font_id: str, piece: int) -> Iterator[Check]:
 
 def _line_start(tree: Tree, name: str, offset: int, size: int) -> int:
     """Where the first line behind `offset` begins."""
-    for block in tree.stream(name, offset):
+    for block in journal.blocks(tree, name, offset):
         at = block.find(b"\n")
         if at >= 0:
             return offset + at + 1
@@ -148,7 +148,7 @@ class _Reader:
     def _line(self, line: bytes, folder: ImageFolder | None) -> None:
         claim = read_claim(line)
         if claim is None or not self._plausible(claim, line):
-            self._damaged.append(Damage(self._labels, "corrupt-label", self._font.font_id))
+            self._damaged.append(Damage(journal.file_of(self._tree, self._labels), "corrupt-label", self._font.font_id))
             return
         last = self._spans[-1][1] if self._spans else 0
         if claim.index == last + 1 and self._spans:
@@ -250,10 +250,10 @@ def _font_damage(
     if decode(tree.read(checkpoint)) is None and tree.size(checkpoint) is not None:
         yield Damage(checkpoint, "corrupt", font_id)
     for index in before.promised[font_id] - labelled:
-        yield Damage(layout.samples_file(font_id), "missing-label", font_id, index)
+        yield Damage(journal.file_of(tree, layout.samples_file(font_id)), "missing-label", font_id, index)
     if not before.complete:
         return
-    yield from _record_damage(tree, font_id, level, digests.get(layout.font_file(font_id), ""))
+    yield from _record_damage(tree, font_id, level, session.config.compress_metadata, digests)
     for entry in tree.names(layout.images_dir(font_id)):
         image = layout.parse_image_name(entry.name)
         ours = is_image_of(entry.name, font_id, session.config)
@@ -261,10 +261,10 @@ def _font_damage(
             yield Damage(f"{layout.images_dir(font_id)}/{entry.name}", "unlabelled", font_id, image.index)
 
 
-def _record_damage(tree: Tree, font_id: str, level: Level, digest: str) -> Iterator[Damage]:
-    """Whether a finished font's record is there, has this digest ("" for unknown), and speaks of these labels."""
-    name, labels = layout.font_file(font_id), layout.samples_file(font_id)
-    kind = _state_file(tree, name, required=True) or _document(tree, name, digest, level)
+def _record_damage(tree: Tree, font_id: str, level: Level, compressed: bool, digests: Mapping[str, str]) -> Iterator[Damage]:
+    """Whether a finished font's record is there as in `digests`, and speaks of these labels, which are `compressed`."""
+    name, labels, packed = layout.font_file(font_id), layout.samples_file(font_id), layout.packed_file(font_id)
+    kind = _state_file(tree, name, required=True) or _document(tree, name, digests.get(name, ""), level)
     if kind:
         yield Damage(name, kind, font_id)
         return
@@ -274,19 +274,24 @@ def _record_damage(tree: Tree, font_id: str, level: Level, digest: str) -> Itera
     except (ValueError, TypeError, KeyError):
         yield Damage(name, "corrupt", font_id)
         return
-    there = tree.size(labels) or 0
+    there = journal.size(tree, labels) or 0
     if there != size:
-        yield Damage(labels, "truncated" if there < size else "different", font_id)
-    elif level == "full" and size and _digest(tree, labels) != sha256:
-        yield Damage(labels, "different", font_id)
+        yield Damage(journal.file_of(tree, labels), "truncated" if there < size else "different", font_id)
+    elif level == "full" and size and _labels_digest(tree, labels) != sha256:
+        yield Damage(journal.file_of(tree, labels), "different", font_id)
+    elif size and compressed and (kind := _document(tree, packed, digests.get(packed, ""), level)):
+        # The labels are right, only not packed as they were: no pair is drawn anew for that.
+        yield Damage(packed, "corrupt" if kind == "different" else kind, font_id)
+
+
+def _labels_digest(tree: Tree, name: str) -> str:
+    journal.drop_cache(tree, name)
+    return journal.digest(journal.blocks(tree, name))
 
 
 def _digest(tree: Tree, name: str) -> str:
     tree.drop_cache(name)
-    digest = hashlib.sha256()
-    for block in tree.stream(name):
-        digest.update(block)
-    return digest.hexdigest()
+    return journal.digest(tree.stream(name))
 
 
 def validate_session_integrity(
@@ -309,6 +314,6 @@ def repair_plan(result: ValidationResult) -> dict[str, RangeSet]:
             spans = plan.setdefault(damage.font_id, [])
             if damage.index:
                 spans.append((damage.index, damage.index))
-            elif damage.file == layout.samples_file(damage.font_id) and damage.kind in ("truncated", "different"):
+            elif damage.file in (layout.samples_file(damage.font_id), layout.packed_file(damage.font_id)) and damage.kind in ("truncated", "different"):
                 spans.append((1, _ALL))  # the digest tells that a label is wrong, not which
     return {font_id: RangeSet.of(spans) for font_id, spans in plan.items()}
