@@ -232,6 +232,7 @@ def test_what_was_completed_early_is_not_called_whole(cli: Cli, daemon: Any) -> 
 @pytest.mark.parametrize(("words", "told"), [
     (("run", "--font", "x"), "There is no option --font here. Did you mean --fonts? See `fontmill run --help`."),
     (("list", "--smaples", "3"), "There is no option --smaples here. See `fontmill list --help`."),
+    (("preview", "--samples", "4"), "There is no option --samples here. It is one of `fontmill run`. See `fontmill preview --help`."),
     (("ping", "me"), "There is no argument me here. See `fontmill ping --help`."),
 ])
 def test_an_option_that_is_not_there_says_what_was_meant(cli: Cli, words: tuple[str, ...], told: str) -> None:

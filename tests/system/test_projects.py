@@ -157,6 +157,11 @@ def test_a_folder_needs_no_service_to_be_verified_and_repaired(tmp_path: Path, f
     named = fontmill("--socket", str(tmp_path / "none.sock"), "verify", str(project), **alone)
     assert named.returncode == 3, "who names a daemon wants that one"
     assert not list(tmp_path.glob("fontmill-run-*"))
+    for folder in (tmp_path / "nowhere", tmp_path / "out"):
+        lost = fontmill("verify", str(folder), **alone)
+        assert (lost.returncode, f"There is no project in {folder}." in lost.stderr) == (1, True)
+    made_anew = fontmill("rebuild", str(project), next((project / "fonts").iterdir()).name, "3", "--out", str(tmp_path / "new" / "folder"), **alone)
+    assert made_anew.returncode == 0, made_anew.stderr
 
 
 def test_a_session_at_work_can_be_verified(daemon: Daemon, fonts: list[str]) -> None:

@@ -56,8 +56,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def _unknown(word: str, command: str) -> FontmillError:
     known = [o.flag for o in (*(COMMANDS[command].options if command else ()), *GLOBALS, HELP) if o.flag]
-    near = difflib.get_close_matches(word.partition("=")[0], known, 1)
+    flag = word.partition("=")[0]
+    near = difflib.get_close_matches(flag, known, 1)
+    elsewhere = [name for name, row in COMMANDS.items() if any(option.flag == flag for option in row.options)]
     meant = f" Did you mean {near[0]}?" if near else ""
+    if elsewhere:
+        meant = f" It is one of `fontmill {elsewhere[0]}`."
     kind = "option" if word.startswith("-") else "argument"
     return usage_error(f"There is no {kind} {word} here.{meant}", command)
 

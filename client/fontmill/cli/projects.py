@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fontmill.cli.arguments import Invocation
-from fontmill.cli.served import served, write_new
+from fontmill.cli.served import runs, served, write_new
 from fontmill.cli.simple import lines
 from fontmill.cli.text import clean, count, outcome, status_lines, table
-from fontmill.errors import ExitStatus, invalid
+from fontmill.errors import ExitStatus, FontmillError, invalid
 
 LONG = 600.0
 SHOWN_DAMAGE = 50
@@ -73,10 +73,12 @@ def retry_failed(call: Invocation) -> int:
 def rebuild(call: Invocation) -> int:
     """Draw one pair anew and write its files into a folder; exit status 1 when they are not as its label says."""
     folder = os.path.abspath(os.path.expanduser(call.options.folder or "."))
-    if not os.path.isdir(folder):
-        raise invalid("folder", f"there is no folder {folder}.")
     with served(call, _roots(call)):
         answer = _asked(call)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise invalid("folder", f"{folder} cannot be made ({error.strerror}).") from error
     pictures: Mapping[str, bytes] = answer.pop("files")
     paths = [os.path.join(folder, name) for name in pictures]
     for path, data in zip(paths, pictures.values(), strict=True):
@@ -99,10 +101,21 @@ def delete(call: Invocation) -> int:
 
 
 def _roots(call: Invocation) -> tuple[str, ...]:
-    """The folder the command is about, if it is named by its path and is there, and the one it lies in."""
+    """The folder the command is about, if it is named by its path and is there, and the one it lies in.
+
+    Raises `unknown-session` for a folder that holds no project, where no daemon can know better.
+    """
     args = call.verb_args()
     named = str(args.get("path") or args.get("session") or "")
-    return (named, os.path.dirname(named)) if named.startswith("/") and os.path.isdir(named) else ()
+    if named.startswith("/") and os.path.isdir(named) and (args.get("path") or _is_project(named)):
+        return (named, os.path.dirname(named))
+    if (named.startswith("/") or os.path.isdir(named)) and not call.options.socket and not runs():
+        raise FontmillError("unknown-session", f"There is no project in {named}.", action="Name the folder that holds its session.json.")
+    return ()
+
+
+def _is_project(folder: str) -> bool:
+    return os.path.isfile(os.path.join(folder, "session.json"))
 
 
 def _asked(call: Invocation) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def served(call: Invocation, roots: tuple[str, ...]) -> Iterator[None]:
     """Within it `call.client()` has a daemon. A private one, which may write beneath `roots`, is started where
     nobody names a socket and no daemon runs; without roots none is.
     """
-    if not roots or call.options.socket or os.environ.get(SOCKET_VARIABLE) or _runs():
+    if not roots or call.options.socket or os.environ.get(SOCKET_VARIABLE) or runs():
         yield
         return
     with PrivateDaemon(roots, None, _no_tick) as daemon:
@@ -40,7 +40,8 @@ def write_new(field: str, path: str, data: bytes) -> None:
         raise invalid(field, f"{path} cannot be written ({error.strerror}).") from error
 
 
-def _runs() -> bool:
+def runs() -> bool:
+    """Whether a daemon listens where a client looks for one."""
     try:
         Endpoint().probe()
     except FontmillError as error:
