@@ -21,7 +21,30 @@ def measure(path: str) -> Room:
     return Room(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize, found.f_files, found.f_favail)
 
 
-class SpaceWatch:
+class _Watch:
+    """A thread that looks once a POLL_SECONDS until it is stopped."""
+
+    def __init__(self, name: str) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin to look, once a POLL_SECONDS."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stop.set()
+
+    def _main(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            self._once()
+
+    def _once(self) -> None:
+        raise NotImplementedError
+
+
+class SpaceWatch(_Watch):
     """Calls `short(True)` when room runs out at `path` and `short(False)` when there is enough again.
 
     `post` hands callbacks to the loop. While short, every look that finds room is told again, since a
@@ -30,57 +53,37 @@ class SpaceWatch:
 
     def __init__(self, path: str, post: Callable[[Callable[[], None]], None], short: Callable[[bool], None],
                  look: Callable[[str], Room] = measure) -> None:
+        super().__init__("space")
         self._path = path
         self._post = post
         self._short = short
         self._look = look
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._main, name="space", daemon=True)
 
-    def start(self) -> None:
-        """Begin to look, once a POLL_SECONDS."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stop.set()
-
-    def _main(self) -> None:
-        while not self._stop.wait(POLL_SECONDS):
-            try:
-                room = self._look(self._path)
-            except OSError:
-                continue
-            if is_short(room):
-                self._post(lambda: self._short(True))
-            elif has_room(room):
-                self._post(lambda: self._short(False))
+    def _once(self) -> None:
+        try:
+            room = self._look(self._path)
+        except OSError:
+            return
+        if is_short(room):
+            self._post(lambda: self._short(True))
+        elif has_room(room):
+            self._post(lambda: self._short(False))
 
 
-class MemoryWatch:
+class MemoryWatch(_Watch):
     """Calls `advise(advice, share in use)` through `post`, as MemoryGauge has it, for all of the daemon."""
 
     def __init__(self, post: Callable[[Callable[[], None]], None], advise: Callable[[Advice, float], None],
                  look: Callable[[], float] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__("memory")
         self._post = post
         self._advise = advise
         self._look = look or Memory().share
         self._clock = clock
         self._gauge = MemoryGauge()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._main, name="memory", daemon=True)
         self.share = 0.0
 
-    def start(self) -> None:
-        """Begin to look, once a POLL_SECONDS."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stop.set()
-
-    def _main(self) -> None:
-        while not self._stop.wait(POLL_SECONDS):
-            self.share = self._look()
-            for advice in self._gauge.look(self.share, self._clock()):
-                self._post(partial(self._advise, advice, self.share))
+    def _once(self) -> None:
+        self.share = self._look()
+        for advice in self._gauge.look(self.share, self._clock()):
+            self._post(partial(self._advise, advice, self.share))
