@@ -1,0 +1,1 @@
+"""The functions of the compiled core; what each does is said beside its equal in Python."""
