@@ -16,6 +16,7 @@
 #endif
 
 /* Each adds its functions to the module; 0, or -1 with an exception set. */
-#define FM_PARTS(part)
+#define FM_PARTS(part) \
+    part(shake)
 
 #endif

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from fontmilld.render import effects, palette
 from fontmilld.render.corpus import Corpus, Phrase
@@ -29,21 +28,12 @@ _ROOMY: Final = 1.02
 _GRID: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(NamedTuple):
     """A recipe with what was made on the way to it: the font at its axes, and the shaped text."""
 
     recipe: Recipe
     font: TypeFont
     block: Block
-
-
-@dataclass(frozen=True, slots=True)
-class _Fit:
-    text: TextSpec
-    block: Block
-    style: StyleSpec
-    effects: tuple[Spec, ...]
 
 
 class Chooser:
@@ -57,20 +47,25 @@ class Chooser:
         self._settings = settings
         self._face = face
         self._preset = settings.degradations
+        self._degradations = self._preset.sampler()
         self._strikes = _fitting(face, settings)
         self._fixed = None if settings.style_variations or self._preset.size_px else self._plain_style(None)
+        self._upright = face.font() if not self._strikes else None
         # Paper around the ink shows that nothing was cut; small pictures have a pixel to spare, no more.
         self._paper = max(1.0, round(_PAD * min(settings.image_width, settings.image_height)))
         self._corpus = Corpus(face, settings)
+        # What every recipe begins with, after its index.
+        self._frame = (settings.image_width, settings.image_height, settings.channels, settings.preset)
+
+    @property
+    def has_fixed_blur(self) -> bool:
+        """Return True if kernels and margin are the same for every sample."""
+        return self._degradations.has_fixed_blur
 
     def choose(self, streams: SampleStreams, index: int, attempt: int) -> Chosen | None:
         """Return the recipe of a sample at its `attempt`-th text, or None if that text does not fit."""
         brevity = 0 if attempt < _FREE_ATTEMPTS else 1 if attempt < _SHORT_ATTEMPTS else 2
-        wanted = self._style(streams.of(Concern.STYLE))
-        wanted = self._turned(streams.of(Concern.GEOMETRY), wanted)
-        if self._strikes:
-            wanted = self._struck(wanted, brevity)
-        font = self._face.font(wanted.axes, wanted.bold, wanted.strike)
+        wanted, font = self._wanted(streams, brevity)
         drawn = self._corpus.draw(streams.of(Concern.TEXT, attempt), brevity)
         phrase: Phrase | None = self._trimmed(drawn, font, wanted)
         shrunk = wanted.size * _LEAST_SHRINK if brevity == 0 else MIN_SIZE
@@ -81,13 +76,24 @@ class Chooser:
             if not block.has_ink or not block.is_complete:
                 return None
             least = wanted.size if len(phrase.parts) > 1 or wanted.strike else max(MIN_SIZE, shrunk)
-            fit = self._fit(streams, text, block, styled, least)
-            if isinstance(fit, _Fit):
-                return Chosen(self._recipe(streams, index, fit), font, fit.block)
+            fit = self._fit(streams, block, styled, least)
+            if not isinstance(fit, float):
+                return Chosen(self._recipe(streams, index, text, *fit), font, block)
             # Not one by one: what is left should come near to what there is room for.
             parts = len(phrase.parts)
             phrase = phrase.shortened(min(parts - 1, max(1, int(parts * fit + 0.5))))
         return None
+
+    def _wanted(self, streams: SampleStreams, brevity: int) -> tuple[StyleSpec, TypeFont]:
+        """Return the style that the text is to have if there is room, and the font for it."""
+        wanted = self._fixed or self._style(streams.of(Concern.STYLE))
+        if self._preset.rotation or self._preset.tilt:
+            wanted = self._turned(streams.of(Concern.GEOMETRY), wanted)
+        if self._strikes:
+            wanted = self._struck(wanted, brevity)
+        if self._upright is not None and not wanted.axes and not wanted.bold:
+            return wanted, self._upright
+        return wanted, self._face.font(wanted.axes, wanted.bold, wanted.strike)
 
     def _trimmed(self, phrase: Phrase, font: TypeFont, style: StyleSpec) -> Phrase:
         """Drop parts that there cannot be room for, which is cheaper to reckon than to shape."""
@@ -105,8 +111,8 @@ class Chooser:
     def _aligned(self, streams: SampleStreams, text: TextSpec, style: StyleSpec) -> StyleSpec:
         """Return the style with the line's alignment; letters that join keep their exact distances."""
         if style.grid and text.script in UNTRACKED:
-            style = replace(style, grid=0)
-        return replace(style, align=self._align(streams, text)) if "\n" in text.text else style
+            style = style._replace(grid=0)
+        return style._replace(align=self._align(streams, text)) if "\n" in text.text else style
 
     def _align(self, streams: SampleStreams, text: TextSpec) -> str:
         if text.direction == "rtl":
@@ -121,8 +127,7 @@ class Chooser:
         """
         below = [size for size in self._strikes if size <= style.size + 0.5] or [self._strikes[0]]
         size = below[(len(below) - 1) * (2 - brevity) // 2]
-        return replace(
-            style,
+        return style._replace(
             size=float(size),
             strike=size,
             grid=0,
@@ -137,10 +142,8 @@ class Chooser:
 
     def _turned(self, stream: Stream, style: StyleSpec) -> StyleSpec:
         preset = self._preset
-        if not preset.rotation and not preset.tilt:
-            return style
         rotation, tilt_x, tilt_y = (stream.normal(s) for s in (preset.rotation, preset.tilt, preset.tilt))
-        return replace(style, rotation=rotation, tilt_x=tilt_x, tilt_y=tilt_y, grid=0)
+        return style._replace(rotation=rotation, tilt_x=tilt_x, tilt_y=tilt_y, grid=0)
 
     def _plain_style(self, drawn: float | None) -> StyleSpec:
         """Return black on white, at `drawn` px per em or as large as the picture has room for."""
@@ -150,8 +153,6 @@ class Chooser:
         return StyleSpec(round(size, 2), 0.0, 0.0, color, background, grid=_GRID)
 
     def _style(self, stream: Stream) -> StyleSpec:
-        if self._fixed is not None:
-            return self._fixed
         height, channels = self._settings.image_height, self._settings.channels
         lines = 1 + (self._settings.text_lines - 1) * _LEADING
         drawn = self._preset.size_px
@@ -186,11 +187,12 @@ class Chooser:
         return tuple(chosen)
 
     def _fit(
-        self, streams: SampleStreams, text: TextSpec, block: Block, wanted: StyleSpec, least: float
-    ) -> _Fit | float:
+        self, streams: SampleStreams, block: Block, wanted: StyleSpec, least: float
+    ) -> tuple[StyleSpec, tuple[Spec, ...]] | float:
         """Find the size, at most the wanted and at least `least`, at which text and effects fit.
 
-        Returns the share of that size which there is room for (below 1) if it is not to be had.
+        Returns the style there and its effects, or the share of that size which there is room for (below 1) if it is
+        not to be had.
         """
         corners = extent(block, wanted)
         reach = 0.0
@@ -202,9 +204,9 @@ class Chooser:
             if size < min(least - 0.005, wanted.size - 0.01):
                 break
             specs = self._effects(streams, wanted, size)
-            needed = effects.reach(specs)
+            needed = effects.reach(specs) if specs else 0.0
             if needed <= reach:
-                return _Fit(text, block, self._placed(streams, corners, wanted, size, reach), specs)
+                return self._placed(streams, corners, wanted, size, reach), specs
             reach = needed
         return max(0.0, min(0.95, self._largest(corners, reach) / wanted.size))
 
@@ -235,19 +237,11 @@ class Chooser:
         digits = 0 if wanted.strike else 3
         return wanted.at(size, round(x, digits), round(y, digits))
 
-    def _recipe(self, streams: SampleStreams, index: int, fit: _Fit) -> Recipe:
+    def _recipe(
+        self, streams: SampleStreams, index: int, text: TextSpec, style: StyleSpec, specs: tuple[Spec, ...]
+    ) -> Recipe:
         blur, noise = streams.of(Concern.PSF), streams.of(Concern.NOISE)
-        return Recipe(
-            index=index,
-            width=self._settings.image_width,
-            height=self._settings.image_height,
-            channels=self._settings.channels,
-            preset=self._settings.preset,
-            text=fit.text,
-            style=fit.style,
-            effects=fit.effects,
-            degradation=self._preset.sample(fit.style.size, blur, noise),
-        )
+        return Recipe(index, *self._frame, text, style, specs, self._degradations.sample(style.size, blur, noise))
 
 
 def _fitting(face: Face, settings: RenderSettings) -> tuple[int, ...]:

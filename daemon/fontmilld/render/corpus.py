@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from fontmilld.render import charset, usertext
 from fontmilld.render.faces import Face, FontProblem
@@ -34,8 +34,7 @@ _WORDLESS_SHARE: Final = 0.5
 _FORMS: Final = ("<initial>", "<medial>", "<final>", "<isolated>")
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(NamedTuple):
     """Text parts of one script and direction, joined by `joiner`, in at most `most_lines` lines."""
 
     parts: tuple[str, ...]
@@ -60,9 +59,7 @@ class Phrase:
         """Return the first `parts` parts of the phrase, or None if that is nothing or nothing less."""
         if not 0 < parts < len(self.parts):
             return None
-        return Phrase(
-            self.parts[:parts], self.joiner, self.script, self.language, self.direction, self.source, self.most_lines
-        )
+        return self._replace(parts=self.parts[:parts])
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +126,7 @@ class Corpus:
         source = self._sources[0][0] if len(self._sources) == 1 else stream.weighted(self._sources)
         phrase = self._from(source, stream, brevity)
         lines = 1 if brevity else self._settings.text_lines
-        return replace(phrase, most_lines=lines) if lines > 1 else phrase
+        return phrase._replace(most_lines=lines) if lines > 1 else phrase
 
     def _from(self, source: str, stream: Stream, brevity: int) -> Phrase:
         if source == "user":

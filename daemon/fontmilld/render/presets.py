@@ -15,13 +15,15 @@ pair [low, high] to draw from evenly: integers if both are. `filter` takes one n
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fontmilld.render import extensions, psf
 from fontmilld.render.kinds import KINDS, LENGTHS, Range
-from fontmilld.render.recipe import Degradation, Spec
+from fontmilld.render.recipe import Degradation, Params, Spec
 from fontmilld.render.stream import Stream
 
 _PATH_POINTS: Final = 12
@@ -58,62 +60,123 @@ class Preset:
     rotation: float = 0.0
     tilt: float = 0.0
 
+    def sampler(self) -> Sampler:
+        """Return what draws from the mixture; building it costs more than a draw does."""
+        return Sampler(self)
+
+
+class Sampler:
+    """Draws degradations from a preset; steps of which nothing is drawn are built once."""
+
+    def __init__(self, preset: Preset) -> None:
+        self._light = preset.light
+        self._scale = preset.scale
+        self._reference_em = preset.reference_em
+        self._most_scale = preset.most_scale
+        self._steps = tuple(
+            (step.probability, step.choices[0].kind in psf.KINDS, [(_maker(c, preset), c.weight) for c in step.choices])
+            for step in preset.steps
+        )
+        steps = [(step, [maker for maker, _ in made[2]]) for step, made in zip(preset.steps, self._steps, strict=True)]
+        # Whether kernels and margin are the same for every sample.
+        self.has_fixed_blur = all(
+            step.probability >= 1 and step.choices[0].kind != "final-resize"
+            and (step.choices[0].kind not in psf.KINDS or (len(makers) == 1 and isinstance(makers[0], Spec)))
+            for step, makers in steps
+        )  # fmt: skip
+
     def sample(self, size: float, blur: Stream, noise: Stream) -> Degradation:
         """Draw the degradation of a sample whose text has `size` px per em."""
-        grow = min(self.most_scale, size / self.reference_em) if self.reference_em else 1.0
+        grow = min(self._most_scale, size / self._reference_em) if self._reference_em else 1.0
         steps = []
-        for step in self.steps:
-            spatial = step.choices[0].kind in psf.KINDS
+        for probability, spatial, makers in self._steps:
             stream = blur if spatial else noise
-            if step.probability < 1 and not stream.chance(step.probability):
+            if probability < 1 and not stream.chance(probability):
                 continue
-            choice = step.choices[0]
-            if len(step.choices) > 1:
-                choice = stream.weighted([(c, c.weight) for c in step.choices])
-            steps.append(_drawn(choice, grow, size, stream))
-        return Degradation(self.light, tuple(steps), self.scale)
+            maker = makers[0][0] if len(makers) == 1 else stream.weighted(makers)
+            steps.append(maker if isinstance(maker, Spec) else maker(grow, size, stream))
+        return Degradation(self._light, tuple(steps), self._scale)
 
 
-def _drawn(choice: Choice, grow: float, size: float, stream: Stream) -> Spec:
-    params: list[tuple[str, Any]] = []
-    for name, allowed in choice.params:
-        if isinstance(allowed, Range):
-            factor = grow if name in LENGTHS and choice.kind in psf.KINDS else 1.0
-            params.append((name, _number(allowed, factor, stream)))
-        else:
-            params.append((name, allowed[0] if len(allowed) == 1 else stream.choice(allowed)))
-    if choice.kind not in KINDS:
-        params += extensions.degradation(choice.kind).sample(stream, size)
-    elif KINDS[choice.kind].has_path:
-        at = next(i for i, (name, _) in enumerate(params) if name == "support")
-        params += _path(params[at][1], stream)
-    elif KINDS[choice.kind].has_seed:
-        params.append(("seed", stream.below(2**31)))
-    return Spec(choice.kind, tuple(params))
+_Maker = Callable[[float, float, Stream], Spec]
+_Draw = Callable[[float, Stream], Any]
 
 
-def _number(allowed: Range, factor: float, stream: Stream) -> float | int:
+def _maker(choice: Choice, preset: Preset) -> Spec | _Maker:
+    """Return what makes a step (from growth, px per em and a stream), or the step itself if nothing of it is drawn."""
+    grows = choice.kind in psf.KINDS and preset.reference_em > 0
+    fixed: list[tuple[str, Any]] = []
+    params = [*choice.params]
+    while params and (value := _fixed(*params[0], grows)) is not None:
+        fixed.append((params.pop(0)[0], value))
+    ending = _ending(choice.kind)
+    if not params and ending is None:
+        return Spec(choice.kind, tuple(fixed))
+    draws = [(name, _draw(allowed, grows and name in LENGTHS)) for name, allowed in params]
+
+    def make(grow: float, size: float, stream: Stream) -> Spec:
+        drawn = fixed + [(name, draw(grow, stream)) for name, draw in draws]
+        return Spec(choice.kind, (*drawn, *ending(drawn, size, stream)) if ending else tuple(drawn))
+
+    return make
+
+
+def _ending(kind: str) -> Callable[[list[tuple[str, Any]], float, Stream], Params] | None:
+    """Return what draws the parameters that a preset does not name, from those it does."""
+    if kind not in KINDS:
+        return lambda _, size, stream: extensions.degradation(kind).sample(stream, size)
+    if KINDS[kind].has_path:
+        return lambda drawn, _, stream: _path(next(v for name, v in drawn if name == "support"), stream)
+    if KINDS[kind].has_seed:
+        return lambda _, __, stream: (("seed", stream.below(2**31)),)
+    return None
+
+
+def _fixed(name: str, allowed: Range | tuple[str, ...], grows: bool) -> Any:
+    """Return a parameter's value if there is only one, and no number is taken from the stream for it."""
+    if not isinstance(allowed, Range):
+        return allowed[0] if len(allowed) == 1 else None
+    whole = isinstance(allowed.low, int) and isinstance(allowed.high, int)
+    if whole or allowed.low != allowed.high or (grows and name in LENGTHS):
+        return None
+    return round(allowed.low, 7)
+
+
+def _draw(allowed: Range | tuple[str, ...], grows: bool) -> _Draw:
+    if not isinstance(allowed, Range):
+        names = allowed
+        return lambda _, stream: names[0] if len(names) == 1 else stream.choice(names)
     low, high = allowed.low, allowed.high
     if isinstance(low, int) and isinstance(high, int):
-        return low + stream.below(high - low + 1)
+        count = high - low + 1
+        return lambda _, stream: low + stream.below(count)
     if low == high:
-        return round(low * factor, 7)
-    return round((low + (high - low) * stream.unit()) * factor, 4 if high > 0.1 else 8)
+        return lambda grow, _: round(low * grow if grows else low, 7)
+    span, digits = high - low, 4 if high > 0.1 else 8
+    if grows:
+        return lambda grow, stream: round((low + span * stream.unit()) * grow, digits)
+    return lambda _, stream: round(low + span * stream.unit(), digits)
 
 
-def _path(support: float, stream: Stream) -> tuple[tuple[str, object], ...]:
+def _path(support: float, stream: Stream) -> Params:
     """Draw a shaken hand's path of the given extent: a random walk whose heading drifts."""
     heading = stream.uniform(0.0, 2 * math.pi)
     wander = stream.uniform(0.1, 1.2)
-    x = y = 0.0
-    points = [(x, y)]
+    unit, xs, ys = stream.unit, [0.0], [0.0]
     for _ in range(_PATH_POINTS - 1):
-        heading += wander * (stream.unit() + stream.unit() - 1.0) * 2.0
-        step = 0.3 + stream.unit()
-        x, y = x + step * math.cos(heading), y + step * math.sin(heading)
-        points.append((x, y))
-    width = max(max(c) - min(c) for c in zip(*points, strict=True))
-    factor = max(0.0, support - 1.0) / width
-    path = tuple((round(px * factor, 3), round(py * factor, 3)) for px, py in points)
-    raw = psf.mean_position(path)
-    return (("path", path), ("raw_offset", (round(float(raw[0]), 3), round(float(raw[1]), 3))))
+        heading += wander * (unit() + unit() - 1.0) * 2.0
+        step = 0.3 + unit()
+        xs.append(xs[-1] + step * math.cos(heading))
+        ys.append(ys[-1] + step * math.sin(heading))
+    factor = max(0.0, support - 1.0) / max(max(xs) - min(xs), max(ys) - min(ys))
+    xs, ys = [round(x * factor, 3) for x in xs], [round(y * factor, 3) for y in ys]
+    offset = (round(_mean_position(xs), 3), round(_mean_position(ys), 3))
+    return (("path", tuple(zip(xs, ys, strict=True))), ("raw_offset", offset))
+
+
+def _mean_position(path: list[float]) -> float:
+    """Return what psf.mean_position does, for one coordinate of a few points."""
+    total = 0.0
+    for one, other in itertools.pairwise(path):
+        total += (one + other) / 2
+    return total / (len(path) - 1)

@@ -110,7 +110,7 @@ def draws(preset, count=1500):
     found = presetfile.get(preset)
     samples = (SampleStreams(3, "cd" * 32, 0, index) for index in range(count))
     size = found.reference_em or 20.0
-    return [found.sample(size, s.of(Concern.PSF), s.of(Concern.NOISE)) for s in samples]
+    return [found.sampler().sample(size, s.of(Concern.PSF), s.of(Concern.NOISE)) for s in samples]
 
 
 def drawn_values(preset, at, kinds, name):

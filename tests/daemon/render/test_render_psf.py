@@ -25,7 +25,7 @@ def run(scene, steps, margin=None, scale=1, how="linear"):
 
 def drawn(index, size=32.0, preset="document-camera-v1"):
     streams = SampleStreams(1, "ab" * 32, 0, index)
-    return presetfile.get(preset).sample(size, streams.of(Concern.PSF), streams.of(Concern.NOISE))
+    return presetfile.get(preset).sampler().sample(size, streams.of(Concern.PSF), streams.of(Concern.NOISE))
 
 
 @given(st.integers(1, 10**6), st.floats(6, 200))
