@@ -1,9 +1,10 @@
 """The functions of the compiled core; what each does is said beside its equal in Python."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
+Array = Any  # a NumPy array
 
 class Stream:
     def __init__(self, key: bytes, concern: int, attempt: int) -> None: ...
@@ -15,3 +16,5 @@ class Stream:
     def chance(self, probability: float, /) -> bool: ...
     def choice(self, items: Sequence[T], /) -> T: ...
     def weighted(self, items: Sequence[tuple[T, float]], /) -> T: ...
+
+def convolve(codes: Array, kernel: Array, axis: Array | None, decode: Array | None, encode: Array | None, blurred: Array) -> None: ...

@@ -1,7 +1,8 @@
 """Light: between sRGB codes and light levels, and exact convolution of either.
 
-Light levels are 16-bit integers, split into two bytes, so that every sum of taps (16 bits) times bytes
-fits the 24 bits of a single-precision number: results are exact, on every machine and in any order.
+Light levels are 16-bit integers. The compiled core sums taps times levels in integers; without it they are
+split into two bytes, so that every sum of taps (16 bits) times bytes fits the 24 bits of a single-precision
+number. Either way results are exact, on every machine and in any order.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from fontmilld.native import core
 from fontmilld.render.psf import TOTAL, Psf
 
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
 Codes = np.ndarray[Any, np.dtype[np.float32]]
+Levels = np.ndarray[Any, np.dtype[np.uint16]]
 
 TOP: Final = 65535
 _FINE: Final = 64
+# A kernel of more taps is faster through a Fourier transform.
+_MOST_TAPS: Final = 320
+_MOST_TAPS_COMPILED: Final = 3000
 
 
 def convolve(codes: Any, kernel: Psf, light: str) -> Codes:
@@ -26,17 +32,35 @@ def convolve(codes: Any, kernel: Psf, light: str) -> Codes:
 
     `codes` is uint8 or float32 in 0..255. What comes out is a multiple of 1/256 at least.
     """
+    if core is not None and not kernel.has_more_taps(_MOST_TAPS_COMPILED):
+        return _compiled(codes, kernel, light)
+    # Taps below 0 make intermediate sums of more than the 24 bits of single precision.
+    through_fourier = kernel.has_more_taps(_MOST_TAPS) or kernel.taps.min() < 0
     if light == "gamma" and codes.dtype == np.uint8:
-        return _summed(codes.astype(np.float32), kernel) * np.float32(1 / TOTAL)
-    high, low = _levels(codes, light)
-    if kernel.is_dense:
-        total = _transformed(high * np.float32(256) + low, kernel)
+        total = _transformed(codes, kernel) if through_fourier else _summed(codes, kernel)
+        return np.asarray(total.astype(np.float32) * np.float32(1 / TOTAL), np.float32)
+    levels = _levels(codes, light)
+    if through_fourier:
+        total = _transformed(levels, kernel)
     else:
-        total = _summed(high, kernel).astype(np.float64) * 256.0
-        total += _summed(low, kernel)
+        total = _summed(levels >> 8, kernel).astype(np.float64) * 256.0
+        total += _summed(levels & 255, kernel)
     total *= 1 / TOTAL
     np.clip(np.rint(total, out=total), 0, TOP, out=total)
     blurred: Codes = np.take(_encode(light), total.astype(np.uint16))
+    return blurred
+
+
+def _compiled(codes: Any, kernel: Psf, light: str) -> Codes:
+    assert core is not None
+    rows, cols, *channels = codes.shape
+    blurred = np.empty((rows - 2 * kernel.radius, cols - 2 * kernel.radius, *channels), np.float32)
+    if codes.dtype != np.uint8:
+        core.convolve(_levels(codes, light), kernel.taps, kernel.axis, None, _encode(light), blurred)
+    elif light == "gamma":
+        core.convolve(codes, kernel.taps, kernel.axis, None, None, blurred)
+    else:
+        core.convolve(codes, kernel.taps, kernel.axis, _decode_bytes(light), _encode(light), blurred)
     return blurred
 
 
@@ -54,26 +78,25 @@ def encode(levels: Codes, light: str) -> Codes:
     return codes
 
 
-def _summed(levels: Codes, kernel: Psf) -> Codes:
-    """Return the integer sums of taps times levels where the kernel lies inside."""
+def _summed(values: Any, kernel: Psf) -> Any:
+    """Return the integer sums of taps, none below 0, times values 0..255, where the kernel lies inside."""
     radius = kernel.radius
-    rows, cols = levels.shape[0] - 2 * radius, levels.shape[1] - 2 * radius
+    rows, cols = values.shape[0] - 2 * radius, values.shape[1] - 2 * radius
+    wide = values.astype(np.float32)
     if kernel.axis is not None:
-        wide: Any = np.asarray(cv2.sepFilter2D(levels, cv2.CV_32F, kernel.axis, kernel.axis))
-        inside: Codes = wide[radius : radius + rows, radius : radius + cols]
-        return inside
+        found = np.asarray(cv2.sepFilter2D(wide, cv2.CV_32F, kernel.axis, kernel.axis))
+        return found[radius : radius + rows, radius : radius + cols]
     total: Any = None
     for row, col, taps in kernel.tiles():
         height, width = taps.shape
-        part = levels[row : row + rows + height - 1, col : col + cols + width - 1]
+        part = wide[row : row + rows + height - 1, col : col + cols + width - 1]
         found = np.asarray(cv2.filter2D(part, cv2.CV_32F, taps, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT))
         inner = found[:rows, :cols]
         total = inner if total is None else np.add(total, inner, out=total)
-    summed: Codes = total
-    return summed
+    return total
 
 
-def _transformed(levels: Codes, kernel: Psf) -> Any:
+def _transformed(levels: Any, kernel: Psf) -> Any:
     """Return the same sums by a Fourier transform in double precision; rounding makes them exact."""
     turned = np.ascontiguousarray(kernel.taps[::-1, ::-1])
     wide: Any = np.asarray(cv2.filter2D(levels.astype(np.float64), cv2.CV_64F, turned))
@@ -81,18 +104,17 @@ def _transformed(levels: Codes, kernel: Psf) -> Any:
     return np.rint(wide[radius : wide.shape[0] - radius, radius : wide.shape[1] - radius])
 
 
-def _levels(codes: Any, light: str) -> tuple[Codes, Codes]:
-    """Return the high and the low byte of the light levels."""
+def _levels(codes: Any, light: str) -> Levels:
+    """Return the light levels, 0..65535."""
     if codes.dtype == np.uint8:
-        high, low = _decode_bytes(light)
-        return np.asarray(cv2.LUT(codes, high)), np.asarray(cv2.LUT(codes, low))
+        return np.asarray(cv2.LUT(codes, _decode_bytes(light)))
     index = np.rint(np.clip(codes, 0, 255) * np.float32(_FINE)).astype(np.uint16)
-    levels = np.take(_decode_fine(light), index)
-    return (levels >> 8).astype(np.float32), (levels & 255).astype(np.float32)
+    levels: Levels = np.take(_decode_fine(light), index)
+    return levels
 
 
 @functools.lru_cache(maxsize=2)
-def _decode_fine(light: str) -> np.ndarray[Any, np.dtype[np.uint16]]:
+def _decode_fine(light: str) -> Levels:
     """Return the light, 0..65535, of codes in steps of 1/64."""
     codes = np.arange(255 * _FINE + 1) / (255 * _FINE)
     if light == "linear":
@@ -101,9 +123,9 @@ def _decode_fine(light: str) -> np.ndarray[Any, np.dtype[np.uint16]]:
 
 
 @functools.lru_cache(maxsize=2)
-def _decode_bytes(light: str) -> tuple[Codes, Codes]:
-    levels = _decode_fine(light)[::_FINE]
-    return (levels >> 8).astype(np.float32), (levels & 255).astype(np.float32)
+def _decode_bytes(light: str) -> Levels:
+    """Return the light, 0..65535, of whole codes."""
+    return np.ascontiguousarray(_decode_fine(light)[::_FINE])
 
 
 @functools.lru_cache(maxsize=2)

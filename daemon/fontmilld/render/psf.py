@@ -21,7 +21,6 @@ from fontmilld.render.recipe import Spec
 TOTAL: Final = 2**16
 _AXIS_TOTAL: Final = 2**8
 _TILE: Final = 11
-_MANY_TAPS: Final = 320
 _SUPERSAMPLE: Final = 8
 _MOST_RADIUS: Final = 64
 
@@ -44,10 +43,9 @@ class Psf:
         """Return half the side, rounded down: how far the kernel reaches."""
         return int(self.taps.shape[0]) // 2
 
-    @property
-    def is_dense(self) -> bool:
-        """Return True if so many taps are not zero that a Fourier transform beats summing them."""
-        return self.axis is None and int(np.count_nonzero(self.taps)) > _MANY_TAPS
+    def has_more_taps(self, count: int) -> bool:
+        """Return True if more than `count` taps are not zero and the kernel is not made of an axis."""
+        return self.axis is None and self.taps.size > count and int(np.count_nonzero(self.taps)) > count
 
     def moments(self) -> dict[str, Any]:
         """Return size, centroid (x, y) and central second moments (xx, xy, yy) in px and px squared."""

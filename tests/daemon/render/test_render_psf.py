@@ -189,8 +189,8 @@ def test_reduced_pictures_stay_registered(scale, how):
 
 def test_both_ways_of_summing_agree_to_the_last_bit():
     kernel = psf.build(Spec("disc", (("radius", 11.0),)))
-    assert kernel.is_dense
+    assert kernel.has_more_taps(light._MOST_TAPS)
     scene = np.random.default_rng(1).integers(0, 256, (70, 90), dtype=np.uint8)
-    high, low = light._levels(scene, "linear")
-    by_tiles = light._summed(high, kernel).astype(np.float64) * 256 + light._summed(low, kernel)
-    assert (by_tiles == light._transformed(high * np.float32(256) + low, kernel)).all()
+    levels = light._levels(scene, "linear")
+    by_tiles = light._summed(levels >> 8, kernel).astype(np.float64) * 256 + light._summed(levels & 255, kernel)
+    assert (by_tiles == light._transformed(levels, kernel)).all()
