@@ -17,7 +17,7 @@ from fontmilld.core.accounts import font_entries, session_summary
 from fontmilld.core.lifecycle import KEPT, Lifecycle, Phase, Reason, Step
 from fontmilld.core.planning import Batch, SessionPlan
 from fontmilld.core.poison import OPENING_DEATHS, STRIKES_QUARANTINE, Strikes, Verdict
-from fontmilld.core.progress import FontProgressTracker
+from fontmilld.core.progress import FontProgressTracker, waited_for_storage
 from fontmilld.core.ranges import RangeSet
 from fontmilld.documents.final import final_documents
 from fontmilld.inspection import context_of
@@ -43,11 +43,13 @@ FAULTS_PAUSE = 3
 
 @dataclass(slots=True)
 class Given:
-    """A batch that is out; the storage's epoch, and how often the session had been resumed, when it was given out."""
+    """A batch that is out. When it was given out: the storage's epoch, how often the session had been resumed, and
+    whether the journal was behind, so that the worker may have waited for the storage."""
 
     batch: Batch
     epoch: int
     resumes: int
+    behind: bool
 
 
 @dataclass(slots=True)
@@ -187,7 +189,7 @@ class ManagedSession:
         batch = self.plan.next_batch(worker, lambda font: self._size(font, workers))
         if batch is None:
             return None
-        self._out[serial] = Given(batch, self.epoch, self._resumes)
+        self._out[serial] = Given(batch, self.epoch, self._resumes, len(self._records) > BACKLOG_BATCHES // 2)
         if self.tracker.start_font(batch.font_id, self.around.now(), self.around.utc()):
             self._tell("font-started", {"font": batch.font_id}, quiet=True)
         self.used_seconds += len(batch) * (self._seconds(batch.font_id) or 0.001)
@@ -207,7 +209,8 @@ class ManagedSession:
         given = self._out.pop(serial)
         batch = given.batch
         self._strikes.clear_font(batch.font_id)
-        self.tracker.record_work(len(batch), answer.written, answer.stages, answer.retries)
+        stages = waited_for_storage(answer.stages) if given.behind else answer.stages
+        self.tracker.record_work(len(batch), answer.written, stages, answer.retries)
         spent = sum(seconds for stage, seconds in answer.stages.items() if stage != "wait")
         for name in (batch.font_id, ""):
             self._cost[name] = self._cost.get(name, pacing.Smoothed()).fed(spent / len(batch), 0.3)
@@ -726,7 +729,7 @@ class ManagedSession:
             "project_path": self.path, "status": self.life.status, "phase": str(self.life.phase),
             "pause_reasons": sorted(str(reason) for reason in self.life.reasons), "reason": self.reason, **overall,
             "durable_samples": self._durable, "in_flight_samples": self.in_flight,
-            "quiescent": self.quiescent, "bottleneck": self.tracker.metrics(now).bottleneck,
+            "quiescent": self.quiescent, "bottleneck": self.tracker.bottleneck,
             "parts": [{"path": part.path, "samples": samples_of(part)} for part in self.session.parts],
             "created_at": self.session.created_at, "last_updated": self.last_updated,
         }

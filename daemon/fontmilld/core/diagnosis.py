@@ -21,7 +21,7 @@ _WHAT_LIFTS: Final[Mapping[str, str]] = {
 }
 _LIMITS: Final[Mapping[str, str]] = {
     "cpu": "drawing; more cores would make it faster",
-    "disk": "writing; a faster disk would make it faster",
+    "disk": "waiting for the disk; a faster one would make it faster",
     "dispatch": "waiting for work, as at the start and the end of a session",
 }
 _TROUBLE: Final = frozenset({str(reason) for reason in Reason} - {str(Reason.USER)})

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from fontmill.model import (
     IMAGES_PER_SAMPLE,
@@ -23,6 +25,10 @@ RATE_TIME_CONSTANT = 15.0
 """Seconds of running time after which a figure's weight has fallen to 1/e."""
 RATE_MIN_SECONDS = 0.5
 """No rate is told before this much running time: one early batch says nothing."""
+BOTTLENECK_SECONDS = 30.0
+"""Seconds of workers' time after which what held them up has fallen to 1/e of its weight."""
+_IDLE: Final[Mapping[str, str]] = {"stall": "disk", "wait": "dispatch"}
+"""The stages in which no processor works, and what they wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ class FontProgressTracker:
         self._statuses: Counter[str] = Counter()
         self._meter = RateMeter()
         self._stages: dict[str, float] = {}
+        self._lately: dict[str, float] = {}
 
     def register_font(self, font: str, total: int, done: int = 0, failed: int = 0, skipped: int = 0, last_index: int = 0) -> None:
         """Add a font with what earlier runs left; `done + failed + skipped <= total`."""
@@ -212,17 +219,20 @@ class FontProgressTracker:
         return self.overall(now).estimated_time_remaining
 
     def record_work(self, samples: int, written: int, stages: dict[str, float], retries: int = 0) -> None:
-        """A batch came back: bytes written and seconds per stage (`write`, `wait`, and those of the processor)."""
+        """A batch came back: bytes written and seconds per stage (`stall`, `wait`, and those of the processor)."""
         self._sums.update(batches=1, samples=samples, bytes=written, retries=retries)
-        for stage, seconds in stages.items():
-            self._stages[stage] = self._stages.get(stage, 0.0) + seconds
+        keep = math.exp(-sum(stages.values()) / BOTTLENECK_SECONDS)
+        self._lately = {stage: seconds * keep for stage, seconds in self._lately.items()}
+        for known in (self._stages, self._lately):
+            for stage, seconds in stages.items():
+                known[stage] = known.get(stage, 0.0) + seconds
 
     def record_death(self) -> None:
         """A worker died with a batch of this session."""
         self._sums["deaths"] += 1
 
     def _busy(self) -> float:
-        return sum(seconds for stage, seconds in self._stages.items() if stage != "wait")
+        return sum(seconds for stage, seconds in self._stages.items() if stage not in _IDLE)
 
     def stats(self) -> ProcessingStats:
         """getProcessingStats."""
@@ -230,7 +240,7 @@ class FontProgressTracker:
         return ProcessingStats(
             batches=s["batches"], samples=s["samples"], bytes_written=s["bytes"],
             render_seconds=round(self._busy() - self._stages.get("write", 0.0), 6),
-            write_seconds=round(self._stages.get("write", 0.0), 6),
+            write_seconds=round(self._stages.get("write", 0.0) + self._stages.get("stall", 0.0), 6),
             retries=s["retries"], worker_deaths=s["deaths"],
         )
 
@@ -244,8 +254,13 @@ class FontProgressTracker:
             samples_per_cpu_second=round(self._sums["samples"] / busy, 3) if busy > 0 else 0.0,
             bytes_per_second=round(rate * per_sample, 1),
             stages={name: round(value / spent, 4) for name, value in sorted(self._stages.items())} if spent else {},
-            bottleneck=_bottleneck(dict(self._stages)),
+            bottleneck=_bottleneck(self._stages),
         )
+
+    @property
+    def bottleneck(self) -> str:
+        """`cpu`, `disk` or `dispatch`: what took most of the workers' time lately; "" when nothing was seen."""
+        return _bottleneck(self._lately)
 
 
 def _ended(tally: _FontTally) -> FontStatus:
@@ -260,13 +275,17 @@ def _remaining(left: int, rate: float) -> float | None:
     return round(left / rate, 1) if rate > 0 else None
 
 
-def _bottleneck(stages: dict[str, float]) -> str:
-    """The widest of: drawing (`cpu`), writing (`disk`), waiting for work (`dispatch`)."""
+def waited_for_storage(stages: Mapping[str, float]) -> dict[str, float]:
+    """The seconds of a batch that was long in coming because the storage had not taken earlier ones: `wait` is `stall`."""
+    return {**stages, "stall": stages.get("stall", 0.0) + stages.get("wait", 0.0), "wait": 0.0}
+
+
+def _bottleneck(stages: Mapping[str, float]) -> str:
+    """The widest of: computing (`cpu`), standing still for the storage (`disk`), waiting for work (`dispatch`)."""
     if not stages:
         return ""
-    named = {"write": "disk", "wait": "dispatch"}
     shares: dict[str, float] = {}
     for stage, seconds in stages.items():
-        name = named.get(stage, "cpu")
+        name = _IDLE.get(stage, "cpu")
         shares[name] = shares.get(name, 0.0) + seconds
     return max(shares, key=lambda name: shares[name])

@@ -253,13 +253,14 @@ class Worker:
             else:
                 beat(Doing.WRITING, serial, outcome.index)
                 self._keep(font, folder, outcome, tally)
-                self._clock.lap("write")
+                self._clock.wrote()
         return tally
 
     def _keep(self, font: OpenFont, folder: ImageFolder, pair: RenderedPair, tally: BatchTally) -> None:
         """Write the images, then claim them with a line: a line is never ahead of its pictures (I1)."""
         drawn = font.drawn(pair)
         self._clock.lap("encode")
+        self._clock.writing()
         try:
             for name, data in drawn.files.items():
                 self._write(folder, name, data, tally)

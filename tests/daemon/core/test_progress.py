@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from fontmilld.core.progress import RATE_MIN_SECONDS, FontProgressTracker, RateMeter
+from fontmilld.core.progress import RATE_MIN_SECONDS, FontProgressTracker, RateMeter, waited_for_storage
 
 FONTS = ("a", "b")
 TOTAL = 40
@@ -170,8 +170,37 @@ def test_what_earlier_runs_left_is_counted(done, failed, skipped):
 
 def test_the_shares_of_the_stages_sum_to_one_and_name_the_bottleneck():
     tracker = running()
-    tracker.record_work(10, 1000, {"draw": 1.0, "encode": 2.0, "write": 6.0, "wait": 1.0})
+    tracker.record_work(10, 1000, {"draw": 1.0, "encode": 2.0, "write": 1.0, "stall": 5.0, "wait": 1.0})
     metrics = tracker.metrics(0.0)
     assert sum(metrics.stages.values()) == pytest.approx(1)
-    assert metrics.bottleneck == "disk"
-    assert tracker.metrics(0.0).samples_per_cpu_second == pytest.approx(10 / 9, rel=0.01)
+    assert metrics.bottleneck == tracker.bottleneck == "disk"
+    assert metrics.samples_per_cpu_second == pytest.approx(10 / 4)
+    stats = tracker.stats()
+    assert (stats.render_seconds, stats.write_seconds) == (3.0, 6.0)
+
+
+@pytest.mark.parametrize(("stages", "named"), [
+    ({}, ""),
+    ({"draw": 1.0, "write": 4.0, "stall": 2.0, "wait": 1.0}, "cpu"),  # writing that keeps a processor busy
+    ({"draw": 1.0, "write": 1.0, "stall": 3.0, "wait": 1.0}, "disk"),
+    ({"draw": 1.0, "write": 1.0, "stall": 1.0, "wait": 3.0}, "dispatch"),
+])
+def test_the_bottleneck_is_what_most_time_went_into(stages, named):
+    tracker = running()
+    if stages:
+        tracker.record_work(10, 1000, stages)
+    assert tracker.bottleneck == named
+
+
+def test_the_bottleneck_is_that_of_now_and_the_shares_are_those_of_the_session():
+    tracker = running()
+    for _ in range(100):
+        tracker.record_work(10, 1000, {"draw": 2.0})
+    for _ in range(20):
+        tracker.record_work(10, 1000, {"draw": 1.0, "stall": 3.0})
+    assert tracker.bottleneck == "disk"
+    assert tracker.metrics(0.0).bottleneck == "cpu"
+
+
+def test_waiting_for_the_storage_to_take_earlier_batches_is_the_storage_s():
+    assert waited_for_storage({"draw": 1.0, "wait": 2.0}) == {"draw": 1.0, "stall": 2.0, "wait": 0.0}
