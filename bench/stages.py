@@ -37,9 +37,10 @@ STAGES = (
     ("noise", "fontmilld.render.noise", "field"),
     ("noise", "fontmilld.render.noise", "fine_fields"),
     ("encode", "fontmilld.render.encode", "from_lines"),
-    ("label", "fontmilld.render.labels", "describe"),
-    ("label", "fontmilld.render.labels", "clusters"),
-    ("label", "fontmilld.core.labels", "label_line"),
+    ("label", "fontmilld.render.labels", "LabelWriter.write"),
+    ("label", "fontmilld.render.labels", "cluster_json"),
+    ("label", "fontmilld.render.pair", "sha256"),
+    ("label", "fontmilld.core.labels", "claim_line"),
     ("write", "fontmilld.store.files", "LocalFolder.write"),
 )
 
@@ -131,10 +132,11 @@ def work(made: list[Any], folder: Path, first: int, samples: int) -> float:
         tree.make_dir(f"{number}-{first}")
         place = tree.dir(f"{number}-{first}")
         for pair in renderer.render_range(first, first + samples - 1):
-            clear, blurred = f"{pair.index:06d}_clear.png", f"{pair.index:06d}_blurred.png"
-            labels.label_line(pair.index, clear, blurred, pair.label)
-            place.write(clear, pair.clear)
-            place.write(blurred, pair.blurred)
+            clear = labels.Image(f"{pair.index:06d}_clear.png", len(pair.clear), pair.clear_sha256)
+            blurred = labels.Image(f"{pair.index:06d}_blurred.png", len(pair.blurred), pair.blurred_sha256)
+            labels.claim_line(pair.index, clear, blurred, pair.members)
+            place.write(clear.file_name, pair.clear)
+            place.write(blurred.file_name, pair.blurred)
     return (time.process_time() - began) / (samples * len(made)) * 1e6
 
 

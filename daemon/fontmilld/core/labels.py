@@ -47,28 +47,39 @@ class Claim:
     images: tuple[Image, ...]
 
 
+def claim_line(index: int, clear: Image, blurred: Image, members: bytes, extras: Mapping[str, Image] = {}) -> bytes:
+    """The complete line, newline included, of a pair of images and of `extras`, a mask and a kernel picture, by kind.
+
+    `members` is the rest of the line's JSON, as it stands between the braces; it may be empty.
+    """
+    claim = (
+        f'{{"index":{index},"clear_file_name":"{layout.IMAGES_DIR}/{clear.file_name}",'
+        f'"blurred_file_name":"{layout.IMAGES_DIR}/{blurred.file_name}",'
+        f'"clear_bytes":{clear.size},"blurred_bytes":{blurred.size},'
+        f'"clear_sha256":"{clear.sha256}","blurred_sha256":"{blurred.sha256}"'
+    )
+    for kind in _EXTRAS if extras else ():
+        if kind in extras:
+            image = extras[kind]
+            claim += (f',"{kind}_file_name":"{layout.IMAGES_DIR}/{image.file_name}","{kind}_bytes":{image.size},'
+                      f'"{kind}_sha256":"{image.sha256}"')
+    return b"%b,%b}\n" % (claim.encode("ascii"), members) if members else b"%b}\n" % claim.encode("ascii")
+
+
 def label_line(
     index: int, clear_name: str, blurred_name: str, label: Mapping[str, Any], extras: Mapping[str, str] = {},
 ) -> bytes:
-    """The complete line, newline included. `label` is the renderer's: sizes, digests and all the rest.
+    """The complete line, as `claim_line` makes it, of a label as JSON types: sizes, digests and all the rest.
 
     `extras` are the file names of a mask and a kernel picture, by kind, of which `label` has size and digest too.
 
     The claim's keys come first, the others follow in the order of `label`. Raises KeyError when a size or
     digest is missing, TypeError when a value is not JSON.
     """
-    claim = (
-        f'{{"index":{index},"clear_file_name":"{layout.IMAGES_DIR}/{clear_name}",'
-        f'"blurred_file_name":"{layout.IMAGES_DIR}/{blurred_name}",'
-        f'"clear_bytes":{label["clear_bytes"]},"blurred_bytes":{label["blurred_bytes"]},'
-        f'"clear_sha256":"{label["clear_sha256"]}","blurred_sha256":"{label["blurred_sha256"]}"'
-    )
-    for kind in _EXTRAS:
-        if kind in extras:
-            claim += (f',"{kind}_file_name":"{layout.IMAGES_DIR}/{extras[kind]}","{kind}_bytes":{label[f"{kind}_bytes"]},'
-                      f'"{kind}_sha256":"{label[f"{kind}_sha256"]}"')
+    names = {"clear": clear_name, "blurred": blurred_name} | {kind: extras[kind] for kind in _EXTRAS if kind in extras}
+    images = {kind: Image(name, label[f"{kind}_bytes"], label[f"{kind}_sha256"]) for kind, name in names.items()}
     rest = orjson.dumps({key: value for key, value in label.items() if key not in _CLAIM_KEYS})
-    return claim.encode("ascii") + (b"," + rest[1:] if len(rest) > 2 else b"}") + b"\n"
+    return claim_line(index, images.pop("clear"), images.pop("blurred"), rest[1:-1], images)
 
 
 def read_claim(line: bytes) -> Claim | None:

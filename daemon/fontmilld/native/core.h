@@ -18,6 +18,7 @@
 /* Each adds its functions to the module; 0, or -1 with an exception set. */
 #define FM_PARTS(part) \
     part(shake) \
-    part(convolve)
+    part(convolve) \
+    part(label)
 
 #endif

@@ -10,13 +10,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, MutableSequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import cv2
 
 from fontmill.errors import FontmillError
 from fontmill.model import Damage, ExportConfig, ExportSession, FontInfo
 from fontmilld.core import layout
-from fontmilld.core.labels import label_line, read_claim
+from fontmilld.core.labels import Image, claim_line, read_claim
 from fontmilld.core.pacing import backoff
 from fontmilld.pool.fontfile import font_digest, read_font
 from fontmilld.pool.messages import (
@@ -78,23 +79,26 @@ class OpenFont:
 
     def drawn(self, pair: RenderedPair) -> Drawn:
         """All that the tree holds of a pair."""
-        names = {kind: layout.image_name(self.font_id, pair.index, kind, self.width) for kind in self.kinds}
-        files = {"clear": pair.clear, "blurred": pair.blurred}
-        label = {"font_id": self.font_id, **pair.label}
+        clear = Image(self._name(pair, "clear"), len(pair.clear), pair.clear_sha256)
+        blurred = Image(self._name(pair, "blurred"), len(pair.blurred), pair.blurred_sha256)
+        files, extras = {clear.file_name: pair.clear, blurred.file_name: pair.blurred}, {}
         if len(self.kinds) > len(layout.HALVES):
-            files |= self.renderer.extras(pair.index)
+            made = self.renderer.extras(pair.index)
             for kind in self.kinds[len(layout.HALVES):]:
-                label[f"{kind}_bytes"] = len(files[kind])
-                label[f"{kind}_sha256"] = hashlib.sha256(files[kind]).hexdigest()
-        line = label_line(pair.index, names["clear"], names["blurred"], label, names)
-        return Drawn(pair.index, {name: files[kind] for kind, name in names.items()}, line)
+                data = made[kind]
+                extras[kind] = Image(self._name(pair, kind), len(data), hashlib.sha256(data).hexdigest())
+                files[extras[kind].file_name] = data
+        # A font id needs no escapes.
+        members = b'"font_id":"%b",%b' % (self.font_id.encode("ascii"), pair.members)
+        return Drawn(files, claim_line(pair.index, clear, blurred, members, extras))
+
+    def _name(self, pair: RenderedPair, kind: str) -> str:
+        return layout.image_name(self.font_id, pair.index, kind, self.width)
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(NamedTuple):
     """One pair as it goes to the tree: its images by file name, and the line that claims them."""
 
-    index: int
     files: dict[str, bytes]
     line: bytes
 

@@ -2,59 +2,120 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import cv2
 import numpy as np
+import orjson
 
+from fontmilld.native import core
 from fontmilld.render import metrics, noise, psf
 from fontmilld.render.degrade import Plan
 from fontmilld.render.draw import Picture
 from fontmilld.render.layout import Corners, Placed
-from fontmilld.render.recipe import Recipe, Spec
+from fontmilld.render.recipe import Recipe, Spec, StyleSpec, TextSpec
+from fontmilld.render.settings import RenderSettings
 from fontmilld.render.shaping import Rasterizer, TypeFont
 
 _MODES: Final = {1: "L", 3: "RGB"}
 _LEAST_COVERAGE: Final = 32
 
 
-def describe(recipe: Recipe, plan: Plan, files: tuple[bytes, bytes]) -> dict[str, Any]:
-    """Return the part of a label that follows from the recipe and the two PNG files."""
-    text, degradation = recipe.text, recipe.degradation
-    return {
-        "index": recipe.index,
-        "width": recipe.width,
-        "height": recipe.height,
-        "blurred_width": recipe.width // degradation.scale,
-        "blurred_height": recipe.height // degradation.scale,
-        "scale": degradation.scale,
-        "mode": _MODES[recipe.channels],
-        "text": text.text,
-        "script": text.script,
-        "language": text.language,
-        "direction": text.direction,
-        "text_source": text.source,
-        "recipe": recipe.record(),
-        "psf": _psf(plan),
-        "noise": [step.record() for step in degradation.steps if step.kind in noise.MODELS],
-        "order": degradation.order,
-        "clear_bytes": len(files[0]),
-        "blurred_bytes": len(files[1]),
-        "clear_sha256": hashlib.sha256(files[0]).hexdigest(),
-        "blurred_sha256": hashlib.sha256(files[1]).hexdigest(),
-    }
+class LabelWriter:
+    """Writes what is said about pairs of one session: JSON of which only what varies is made for each pair."""
+
+    def __init__(self, settings: RenderSettings) -> None:
+        scale = settings.degradations.scale
+        size = {
+            "width": settings.image_width,
+            "height": settings.image_height,
+            "blurred_width": settings.image_width // scale,
+            "blurred_height": settings.image_height // scale,
+            "scale": scale,
+            "mode": _MODES[settings.channels],
+        }
+        self._size = members(size) + b',"text":'
+        self._recipe = b',"recipe":{"preset":' + orjson.dumps(settings.preset) + b',"style":{"size":'
+        self._degradation = b',"degradation":{"light":%b,"scale":%d,"steps":[' % (
+            orjson.dumps(settings.degradations.light), scale,
+        )  # fmt: skip
+        self._sources: dict[tuple[str, ...], bytes] = {}
+        self._style: tuple[Any, ...] = ()
+        self._style_parts = b"", b""
+        self._kernels: tuple[psf.Psf | None, ...] | None = None
+        self._psf = b""
+
+    def write(
+        self, recipe: Recipe, plan: Plan, box: tuple[int, int, int, int], placed: bytes,
+        psnr: float | None, snr: float | None,
+    ) -> bytes:  # fmt: skip
+        """Return the label's members but for those of the claim, without braces.
+
+        `box` is that of the ink (x, y, width, height); `placed` the JSON of the clusters; the last two are in dB.
+        """
+        text, style, steps = recipe.text, recipe.style, recipe.degradation.steps
+        between, after = self._style_of(style)
+        made = [step_json(step) for step in steps]
+        kinds = [step.kind for step in steps]
+        noises = [found for found, kind in zip(made, kinds, strict=True) if kind in noise.MODELS]
+        return b"".join((
+            self._size, orjson.dumps(text.text), self._source_of(text),
+            orjson.dumps(style.size), between, orjson.dumps(style.x), b',"y":', orjson.dumps(style.y), after,
+            b",".join(map(step_json, recipe.effects)), b"]", self._degradation, b",".join(made),
+            b']}},"psf":[', self._psf_of(plan), b'],"noise":[', b",".join(noises),
+            b'],"order":', orjson.dumps([*kinds, "quantise"]), b',"text_box":[%d,%d,%d,%d]' % box,
+            b',"clusters":', placed, b',"psnr":', orjson.dumps(psnr), b',"snr":', orjson.dumps(snr),
+        ))  # fmt: skip
+
+    def _source_of(self, text: TextSpec) -> bytes:
+        """Return what stands between the text and the size."""
+        source = text[1:]
+        found = self._sources.get(source)
+        if found is None:
+            said = {"script": text.script, "language": text.language, "direction": text.direction, "text_source": text.source}
+            found = self._sources[source] = b"," + members(said) + self._recipe
+        return found
+
+    def _style_of(self, style: StyleSpec) -> tuple[bytes, bytes]:
+        """Return what stands between the size and x, and from behind y to the effects."""
+        rest = style[3:]
+        if rest != self._style:
+            record = style.record()
+            for name in ("size", "x", "y"):
+                del record[name]
+            first = {name: record.pop(name) for name in ("drawn_from", "grid")}
+            self._style = rest
+            self._style_parts = b"," + members(first) + b',"x":', b"," + members(record) + b'},"effects":['
+        return self._style_parts
+
+    def _psf_of(self, plan: Plan) -> bytes:
+        """Return what was measured of each kernel, in order."""
+        if plan.kernels is not self._kernels:
+            steps = zip(plan.spec.steps, plan.kernels, strict=True)
+            self._psf = b",".join(orjson.dumps(_measured(step, kernel)) for step, kernel in steps if kernel)
+            self._kernels = plan.kernels
+        return self._psf
 
 
-def _psf(plan: Plan) -> list[dict[str, Any]]:
-    """Return what was measured of each kernel, in order; always a list, as loaders want one type a column."""
-    return [_measured(step, kernel) for step, kernel in zip(plan.spec.steps, plan.kernels, strict=True) if kernel]
+def members(record: Mapping[str, Any]) -> bytes:
+    """Return a JSON object without its braces."""
+    return orjson.dumps(record)[1:-1]
+
+
+def step_json(step: Spec) -> bytes:
+    """Return the record of a step or an effect as JSON, tuples as lists."""
+    return orjson.dumps({"kind": step.kind, **dict(step.params)})
 
 
 def _measured(step: Spec, kernel: psf.Psf) -> dict[str, Any]:
     raw = next((list(value) for name, value in step.params if name == "raw_offset"), [0.0, 0.0])
     return {"kind": step.kind} | psf.measured(step, kernel) | {"raw_offset": raw}
+
+
+def cluster_json(text: str, boxes: tuple[tuple[int, Corners], ...]) -> bytes:
+    """Return `clusters` as JSON."""
+    return core.cluster_json(text, boxes) if core is not None else orjson.dumps(clusters(text, boxes))
 
 
 def clusters(text: str, boxes: Sequence[tuple[int, Corners]]) -> list[list[Any]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, ParamSpec, TypeVar
+from hashlib import sha256
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 import cv2
 import numpy as np
+import orjson
 
 from fontmilld.render import degrade, draw, encode, labels, layout, strip
 from fontmilld.render.choose import ATTEMPTS, Chooser
@@ -16,7 +18,7 @@ from fontmilld.render.degrade import Plan
 from fontmilld.render.draw import Picture
 from fontmilld.render.faces import Face
 from fontmilld.render.layout import Placed
-from fontmilld.render.recipe import Recipe
+from fontmilld.render.recipe import Degradation, Recipe
 from fontmilld.render.settings import RenderSettings
 from fontmilld.render.shaping import Rasterizer, TypeFont
 from fontmilld.render.stages import StageClock
@@ -33,14 +35,29 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RenderedPair:
-    """Two PNG files and the label (JSON types, no file names, nothing that differs between two runs)."""
+    """Two PNG files with their SHA-256 in hex, and `members`: what is said about the pair, as JSON without its braces
+    (no file names, nothing that differs between two runs)."""
 
     index: int
     clear: bytes
     blurred: bytes
-    label: dict[str, object]
+    clear_sha256: str
+    blurred_sha256: str
+    members: bytes
+
+    @property
+    def label(self) -> dict[str, Any]:
+        """Return all that is said about the pair, sizes and digests of the files included, as JSON types."""
+        return {
+            "index": self.index,
+            **orjson.loads(b"{%b}" % self.members),
+            "clear_bytes": len(self.clear),
+            "blurred_bytes": len(self.blurred),
+            "clear_sha256": self.clear_sha256,
+            "blurred_sha256": self.blurred_sha256,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +73,7 @@ class SampleFailure:
 Outcome = RenderedPair | SampleFailure
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
+class _Chosen(NamedTuple):
     """A recipe and the coverage of its text; `box` is that of the ink."""
 
     recipe: Recipe
@@ -68,7 +84,7 @@ class _Chosen:
     box: tuple[int, int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Drawn:
     index: int
     chosen: _Chosen
@@ -88,7 +104,10 @@ class PairRenderer:
         self._sha256 = sha256
         self._clock = clock or StageClock()
         self._chooser = Chooser(settings, face)
+        self._labels = labels.LabelWriter(settings)
         self._rasterizer = Rasterizer()
+        # That of every sample, but for its `spec`, where kernels and margin are always the same.
+        self._plan: Plan | None = None
         pixels = settings.image_width * settings.image_height * settings.channels
         self._together = max(1, min(_STRIP_PAIRS, _STRIP_PIXELS // pixels))
         # What the strip at hand was made from, for `extras`.
@@ -168,14 +187,12 @@ class PairRenderer:
 
     def _pair(self, drawn: _Drawn, halves: strip.Finished) -> RenderedPair:
         chosen, channels = drawn.chosen, drawn.chosen.recipe.channels
-        files = (encode.from_lines(halves.clear, channels), encode.from_lines(halves.blurred, channels))
-        label = labels.describe(chosen.recipe, chosen.plan, files)
-        label["text_box"] = list(chosen.box)
-        label["clusters"] = labels.clusters(chosen.recipe.text.text, chosen.placed.clusters)
-        label["psnr"] = halves.psnr
-        label["snr"] = halves.snr
+        clear, blurred = encode.from_lines(halves.clear, channels), encode.from_lines(halves.blurred, channels)
+        placed = labels.cluster_json(chosen.recipe.text.text, chosen.placed.clusters)
+        members = self._labels.write(chosen.recipe, chosen.plan, chosen.box, placed, halves.psnr, halves.snr)
+        pair = RenderedPair(drawn.index, clear, blurred, sha256(clear).hexdigest(), sha256(blurred).hexdigest(), members)
         self._clock.lap("encode")
-        return RenderedPair(drawn.index, files[0], files[1], label)
+        return pair
 
     def _choose(self, index: int) -> _Chosen | None:
         """Choose and draw the text, once for each sample of the strip at hand."""
@@ -193,7 +210,7 @@ class PairRenderer:
             if chosen is None:
                 continue
             recipe = chosen.recipe
-            plan = degrade.prepare(recipe.degradation)
+            plan = self._prepared(recipe.degradation)
             placed = layout.place(chosen.block, recipe.style, plan.margin)
             self._clock.lap("shape")
             shape = (recipe.height + 2 * plan.margin, recipe.width + 2 * plan.margin)
@@ -203,6 +220,13 @@ class PairRenderer:
             if _is_whole(box, recipe):
                 return _Chosen(recipe, plan, chosen.font, placed, coverage, box)
         return None
+
+    def _prepared(self, spec: Degradation) -> Plan:
+        if not self._chooser.has_fixed_blur:
+            return degrade.prepare(spec)
+        if self._plan is None:
+            self._plan = degrade.prepare(spec)
+        return Plan(spec, self._plan.kernels, self._plan.margin)
 
 
 def _common(drawn: _Drawn | SampleFailure) -> strip.Key | None:
