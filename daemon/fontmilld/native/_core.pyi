@@ -5,6 +5,10 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 Array = Any  # a NumPy array
+Box = tuple[int, int, int, int]
+Matrix = tuple[float, float, float, float, float, float]
+Corners = tuple[float, float, float, float]
+Turn = tuple[float, float, float, float, float, float, float]
 
 class Stream:
     def __init__(self, key: bytes, concern: int, attempt: int) -> None: ...
@@ -20,3 +24,39 @@ class Stream:
 def convolve(codes: Array, kernel: Array, axis: Array | None, decode: Array | None, encode: Array | None, blurred: Array) -> None: ...
 
 def cluster_json(text: str, boxes: tuple[tuple[int, tuple[float, float, float, float]], ...], /) -> bytes: ...
+
+def open_harfbuzz(path: str) -> bool: ...
+
+class Face:
+    glyph_count: int
+    def __init__(self, data: bytes, index: int) -> None: ...
+
+class Font:
+    face: Face
+    circle: int
+    kept: int
+    def __init__(self, face: Face, axes: dict[str, float], bold: float) -> None: ...
+    def box(self, gid: int, /) -> Box | None: ...
+    def nominal(self, cp: int, /) -> int | None: ...
+    def advance(self, gid: int, /) -> int: ...
+    def reckon(self, text: str, /) -> int: ...
+    def compose(
+        self, text: str, script: str, language: str, rtl: bool, extra: int, leading: float, share: float, /
+    ) -> Block: ...
+    def draw(self, glyphs: Placed | Sequence[tuple[int, Matrix]], out: Array, on_grid: bool, /) -> Box: ...
+    def looks(self, gid: int, size: float, /) -> bytes: ...
+
+class Block:
+    glyphs: tuple[tuple[int, int, int, int, Box | None], ...]
+    ink: Box
+    has_ink: bool
+    is_complete: bool
+    def extent(self, slant: float, turn: Turn | None, /) -> Corners: ...
+    def place(
+        self, size: float, x: float, y: float, slant: float, grid: int, margin: int, turn: Turn | None, /
+    ) -> Placed: ...
+
+class Placed:
+    glyphs: tuple[tuple[int, Matrix], ...]
+    clusters: tuple[tuple[int, Corners], ...]
+    owners: tuple[int, ...]

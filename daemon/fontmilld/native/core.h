@@ -17,8 +17,11 @@
 
 /* Each adds its functions to the module; 0, or -1 with an exception set. */
 #define FM_PARTS(part) \
-    part(shake) \
     part(convolve) \
-    part(label)
+    part(font) \
+    part(harfbuzz) \
+    part(label) \
+    part(shake) \
+    part(text)
 
 #endif

@@ -9,7 +9,7 @@ from typing import Any, Final
 from fontTools import unicodedata as ucd
 
 from fontmilld.render import charset, shaping
-from fontmilld.render.shaping import TypeFont
+from fontmilld.render.shaping import TypeFace, TypeFont
 from fontmilld.render.strikes import Strike
 
 PROBE_PX: Final = 24
@@ -41,8 +41,8 @@ class Coverage:
     private: int
 
 
-def find(face: Any, fonts: Iterable[TypeFont], other_rules: bool, judged: dict[int, str] | None = None) -> Coverage:
-    """Rasterise every mapped character of the HarfBuzz `face` with all of `fonts`.
+def find(face: TypeFace, fonts: Iterable[TypeFont], other_rules: bool, judged: dict[int, str] | None = None) -> Coverage:
+    """Rasterise every mapped character of `face` with all of `fonts`.
 
     `other_rules` says that the face has shaping rules which are not in GSUB (an AAT table `morx`).
     `judged` keeps what was found by glyph id, for other faces with the same glyphs.
@@ -51,13 +51,13 @@ def find(face: Any, fonts: Iterable[TypeFont], other_rules: bool, judged: dict[i
     known = {} if judged is None else judged
     nominal = probes[0].nominal if probes else lambda _: None
     found: dict[str, set[int]] = {"ink": set(), "empty": set(), "tofu": set()}
-    for cp in face.unicodes:
+    for cp in face.hb.unicodes:
         if charset.is_text(cp) or charset.is_private(cp):
             gid = nominal(cp) or 0
             if gid not in known:
                 known[gid] = _worst(probes, gid)
             found[known[gid]].add(cp)
-    scripts = set() if other_rules else _without_rules(face, found["ink"])
+    scripts = set() if other_rules else _without_rules(face.hb, found["ink"])
     unshaped = {cp for cp in found["ink"] if charset.script_of(cp) in scripts}
     drawn = found["ink"] - unshaped
     public = frozenset(cp for cp in drawn if not charset.is_private(cp))
@@ -71,10 +71,9 @@ def find(face: Any, fonts: Iterable[TypeFont], other_rules: bool, judged: dict[i
     )
 
 
-def strike_fonts(face: Any, strikes: Mapping[int, Strike]) -> dict[int, TypeFont]:
+def strike_fonts(face: TypeFace, strikes: Mapping[int, Strike]) -> dict[int, TypeFont]:
     """Return a font for each strike, by size."""
-    plain = shaping.instantiate(face, {}, 0.0)
-    return {size: TypeFont(plain.hb, strike) for size, strike in strikes.items()}
+    return {size: TypeFont(face, strike=strike) for size, strike in strikes.items()}
 
 
 def _without_rules(face: Any, drawn: set[int]) -> set[str]:
@@ -92,7 +91,7 @@ class _Probe:
     """Tells glyphs with ink of their own from empty ones and from copies of the missing-glyph box."""
 
     def __init__(self, font: TypeFont) -> None:
-        self.nominal = font.hb.get_nominal_glyph
+        self.nominal = font.nominal
         self._font = font
         self._rasterizer = shaping.Rasterizer()
         self._tofu_box = font.box(0)

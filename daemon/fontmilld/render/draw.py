@@ -18,12 +18,6 @@ _GRAIN_SIGMA: Final = 1.2
 _GRAIN_SWING: Final = 3.0
 
 
-def ink_box(coverage: Picture, margin: int) -> tuple[int, int, int, int]:
-    """Return (x, y, width, height) of the ink in image coordinates; width 0 if there is none."""
-    x, y, width, height = cv2.boundingRect(coverage)
-    return (x - margin, y - margin, width, height)
-
-
 def scene(coverage: Picture, recipe: Recipe) -> Picture:
     """Return the sharp picture, margin included: (rows, cols) in gray, (rows, cols, 3) in RGB, uint8."""
     style = recipe.style

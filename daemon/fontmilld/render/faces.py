@@ -12,9 +12,10 @@ from typing import Any, Final
 import uharfbuzz as hb
 from fontTools.ttLib import TTFont
 
-from fontmilld.render import charset, coverage, naming, shaping, sketch, strikes
+from fontmilld.render import charset, coverage, naming, sketch, strikes
 from fontmilld.render.coverage import Coverage
 from fontmilld.render.fonttables import Tables
+from fontmilld.render.shaping import TypeFace, TypeFont
 from fontmilld.render.strikes import Strike
 
 MAX_BYTES: Final = 128 * 2**20
@@ -103,8 +104,8 @@ def inspect_face(data: bytes, face_index: int) -> FaceReport:
     if not 0 <= face_index < count:
         raise FontProblem("font-unreadable", f"the file has {count} faces, there is no face {face_index}")
     tables = _read_tables(data, face_index)
-    face = hb.Face(hb.Blob(data), face_index)
-    plain = shaping.instantiate(face, {}, 0.0)
+    face = TypeFace(data, face_index)
+    plain = TypeFont(face)
     ruled = "morx" in tables.rules
     sha256 = hashlib.sha256(data).hexdigest()
     found, sizes = coverage.find(face, [plain], ruled, _judged(sha256, tables.outlines_at)), list[int]()
@@ -143,11 +144,11 @@ class Face:
         self.face_index = face_index
         self.usable = charset.from_ranges(report.usable)
         self.axes = {axis["tag"]: axis for axis in report.axes}
-        self._hb = hb.Face(hb.Blob(data), face_index)
-        if not self._hb.glyph_count:
+        self._face = TypeFace(data, face_index)
+        if not self._face.glyph_count:
             raise FontProblem("font-unreadable", "the font file no longer opens")
-        self._plain = shaping.instantiate(self._hb, {}, 0.0)
-        self._strikes = coverage.strike_fonts(self._hb, _read_strikes(data, face_index)) if report.strikes else {}
+        self._plain = TypeFont(self._face)
+        self._strikes = coverage.strike_fonts(self._face, _read_strikes(data, face_index)) if report.strikes else {}
         # Characters, not numbers: whole word lists are held against them.
         self._drawable = frozenset(map(chr, self.usable)) | (frozenset(" ") if self.has_space else frozenset())
 
@@ -156,12 +157,12 @@ class Face:
         """Return the sizes, px per em, that a bitmap face is drawn at; none for a face with outlines."""
         return tuple(self._strikes)
 
-    def font(self, axes: Iterable[tuple[str, float]] = (), bold: float = 0.0, strike: int = 0) -> shaping.TypeFont:
+    def font(self, axes: Iterable[tuple[str, float]] = (), bold: float = 0.0, strike: int = 0) -> TypeFont:
         """Return the font at variation `axes` (design units), emboldened by `bold` em; or that of a strike."""
         if strike:
             return self._strikes[strike]
         chosen = dict(axes)
-        return shaping.instantiate(self._hb, chosen, bold) if chosen or bold else self._plain
+        return TypeFont(self._face, chosen, bold) if chosen or bold else self._plain
 
     def can_draw(self, text: str) -> bool:
         """Return True if every character of `text` is usable; the space counts if it is mapped."""
@@ -170,7 +171,7 @@ class Face:
     @property
     def has_space(self) -> bool:
         """Return True if the face maps U+0020, so that words can be set apart."""
-        return bool(self._plain.hb.get_nominal_glyph(0x20))
+        return bool(self._plain.nominal(0x20))
 
 
 def _read_tables(data: bytes, face_index: int) -> Tables:
@@ -250,12 +251,12 @@ def _report(
     face_index: int,
     *,
     count: int,
-    font: shaping.TypeFont,
+    font: TypeFont,
     tables: Tables,
     found: Coverage,
     sizes: list[int],
 ) -> FaceReport:
-    names, face = tables.names, font.hb.face
+    names, face = tables.names, font.face.hb
     licence, evidence = naming.guess_licence(names)
     return FaceReport(
         sha256=sha256,

@@ -13,19 +13,25 @@ import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from fontmilld.render.recipe import StyleSpec, TextSpec
-from fontmilld.render.shaping import EM, Box, GlyphRun, Matrix, TypeFont, shape
+from fontmilld.render.shaping import EM, Box, GlyphRun, Matrix, TypeFont, shape, spacing
+
+if TYPE_CHECKING:
+    from fontmilld.native import _core as native
 
 # The eye's distance from the block, in lengths of the block's diagonal.
 _EYE: Final = 2.0
+# How much of what a line is shorter than the widest one is to its left.
+_SHARES: Final = {"left": 0.0, "center": 0.5, "right": 1.0}
 
 Corners = tuple[float, float, float, float]
+Turn = tuple[float, float, float, float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class Composed:
     """Shaped lines. `glyphs` are (id, x, y, index in the text, ink box), origin on the first baseline.
 
     `ink` is the union of the boxes in units, y upwards.
@@ -42,7 +48,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class Laid:
     """A block in the picture: glyphs with their matrices, and each cluster's (start, box) in px.
 
     `owners` has, for each glyph, the start of its cluster.
@@ -53,24 +59,33 @@ class Placed:
     owners: tuple[int, ...]
 
 
+# Both are what is said above, or its equal in the compiled core.
+Block: TypeAlias = "Composed | native.Block"
+Placed: TypeAlias = "Laid | native.Placed"
+
+
 def compose(font: TypeFont, text: TextSpec, style: StyleSpec) -> Block:
     """Shape every line of `text` (parted by newlines) and stack them, `style.leading` em apart."""
-    rtl, lines = text.direction == "rtl", text.text.split("\n")
+    rtl = text.direction == "rtl"
+    if font.native is not None:
+        extra, share = spacing(text.script, style.tracking), _SHARES[style.align]
+        block: Block = font.native.compose(text.text, text.script, text.language or "und", rtl, extra, style.leading, share)
+        return block
+    lines = text.text.split("\n")
     runs = [
         shape(font, line, text.script, text.language, rtl=rtl, tracking=style.tracking) for line in lines
     ]
     complete = all(_is_complete(font, line, run) for line, run in zip(lines, runs, strict=True))
     if len(runs) == 1:
-        return Block(runs[0].glyphs, runs[0].ink, complete)
+        return Composed(runs[0].glyphs, runs[0].ink, complete)
     widest = max(run.advance for run in runs)
-    shares = {"left": 0.0, "center": 0.5, "right": 1.0}
     glyphs, start = [], 0
     for number, (line, run) in enumerate(zip(lines, runs, strict=True)):
-        dx = round((widest - run.advance) * shares[style.align])
+        dx = round((widest - run.advance) * _SHARES[style.align])
         dy = -round(number * style.leading * EM)
         glyphs += [(g, x + dx, y + dy, cluster + start, box) for g, x, y, cluster, box in run.glyphs]
         start += len(line) + 1
-    return Block(tuple(glyphs), _ink(glyphs), complete)
+    return Composed(tuple(glyphs), _ink(glyphs), complete)
 
 
 def _is_complete(font: TypeFont, line: str, run: GlyphRun) -> bool:
@@ -89,6 +104,8 @@ def _ink(glyphs: list[tuple[int, int, int, int, Box | None]]) -> Box:
 
 def extent(block: Block, style: StyleSpec) -> Corners:
     """Return (left, top, right, bottom) of the block at 1 px per em and its origin at (0, 0), y down."""
+    if not isinstance(block, Composed):
+        return block.extent(style.slant, _turn(block.ink, style))
     left, bottom, right, top = block.ink
     if style.is_upright:
         lean = (style.slant * bottom, style.slant * top)
@@ -103,6 +120,8 @@ def place(block: Block, style: StyleSpec, margin: int = 0) -> Placed:
 
     Boxes of clusters are in image coordinates: without the margin.
     """
+    if not isinstance(block, Composed):
+        return block.place(style.size, style.x, style.y, style.slant, style.grid, margin, _turn(block.ink, style))
     lay = _turned if not style.is_upright else _slanted if style.slant else _level
     glyphs: list[tuple[int, Matrix]] = []
     clusters: dict[int, Corners] = {}
@@ -112,13 +131,13 @@ def place(block: Block, style: StyleSpec, margin: int = 0) -> Placed:
         clusters[cluster] = corners if have is None else _union(have, corners)
         glyphs.append((gid, (xx, yx, xy, yy, x + margin, y + margin)))
         owners.append(cluster)
-    return Placed(tuple(glyphs), tuple(sorted(clusters.items())), tuple(owners))
+    return Laid(tuple(glyphs), tuple(sorted(clusters.items())), tuple(owners))
 
 
 _Laid = Iterator[tuple[int, Matrix, int, Corners]]
 
 
-def _level(block: Block, style: StyleSpec) -> _Laid:
+def _level(block: Composed, style: StyleSpec) -> _Laid:
     """Lay glyphs side by side as they are: the usual case, with as little arithmetic as it takes."""
     scale, grid = style.size / EM, style.grid
     for gid, x, y, cluster, box in block.glyphs:
@@ -132,7 +151,7 @@ def _level(block: Block, style: StyleSpec) -> _Laid:
         yield gid, (scale, 0.0, 0.0, -scale, x0, y0), cluster, corners
 
 
-def _slanted(block: Block, style: StyleSpec) -> _Laid:
+def _slanted(block: Composed, style: StyleSpec) -> _Laid:
     scale, slant = style.size / EM, style.slant
     for gid, x, y, cluster, box in block.glyphs:
         if box is not None:
@@ -140,7 +159,7 @@ def _slanted(block: Block, style: StyleSpec) -> _Laid:
             yield gid, matrix, cluster, _corners(matrix, box)
 
 
-def _turned(block: Block, style: StyleSpec) -> _Laid:
+def _turned(block: Composed, style: StyleSpec) -> _Laid:
     turn = _Turn(block.ink, style)
     for gid, x, y, cluster, box in block.glyphs:
         if box is not None:
@@ -162,8 +181,8 @@ def _union(a: Corners, b: Corners) -> Corners:
 
 
 @functools.lru_cache(maxsize=16)
-def _rotation(angle: float, tilt_x: float, tilt_y: float) -> tuple[tuple[float, float], ...]:
-    """Return the 3x2 matrix that turns the page: tilts about its axes first, then in the picture's plane."""
+def _rotation(angle: float, tilt_x: float, tilt_y: float) -> tuple[float, ...]:
+    """Return the 3x2 matrix, row by row, that turns the page: tilts about its axes first, then in the picture's plane."""
     a, b, c = (math.radians(v) for v in (tilt_x, tilt_y, angle))
     page = (
         (math.cos(b), math.sin(a) * math.sin(b)),
@@ -176,7 +195,17 @@ def _rotation(angle: float, tilt_x: float, tilt_y: float) -> tuple[tuple[float, 
         page[2],
     )
     # Rounded, so that a last-digit difference between mathematical libraries cannot move an edge.
-    return tuple((round(p, 9), round(q, 9)) for p, q in turned)
+    return tuple(round(part, 9) for row in turned for part in row)
+
+
+def _turn(ink: Box, style: StyleSpec) -> Turn | None:
+    """Return the eye's distance in units and the matrix of a block with this ink, None if it is upright."""
+    if style.is_upright:
+        return None
+    left, bottom, right, top = ink
+    eye = _EYE * math.hypot(right - left, top - bottom)
+    ax, ay, bx, by, cx, cy = _rotation(style.rotation, style.tilt_x, style.tilt_y)
+    return (eye, ax, ay, bx, by, cx, cy)
 
 
 class _Turn:
@@ -187,8 +216,9 @@ class _Turn:
         self._style = style
         self._middle_y = (bottom + top) / 2
         self._middle_x = (left + right) / 2 + style.slant * self._middle_y
-        self._eye = _EYE * math.hypot(right - left, top - bottom)
-        self._axes = _rotation(style.rotation, style.tilt_x, style.tilt_y)
+        turn = _turn(ink, style)
+        assert turn is not None
+        self._turn = turn
 
     def matrix(self, x: int, y: int, box: Box) -> Matrix:
         """Return the map of a glyph whose origin is at (x, y), exact at the middle of its box."""
@@ -196,10 +226,10 @@ class _Turn:
         at_x, at_y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         px = x + at_x + slant * (y + at_y) - self._middle_x
         py = y + at_y - self._middle_y
-        (ax, ay), (bx, by), (cx, cy) = self._axes
+        eye, ax, ay, bx, by, cx, cy = self._turn
         flat_x, flat_y = ax * px + ay * py, bx * px + by * py
-        near = self._eye / (self._eye - (cx * px + cy * py))
-        bend = near * near / self._eye
+        near = eye / (eye - (cx * px + cy * py))
+        bend = near * near / eye
         ux, uy = near * ax + flat_x * bend * cx, near * ay + flat_x * bend * cy
         vx, vy = near * bx + flat_y * bend * cx, near * by + flat_y * bend * cy
         # Columns of the linear map for the slanted glyph, then the offset that meets the middle.

@@ -214,8 +214,8 @@ class PairRenderer:
             placed = layout.place(chosen.block, recipe.style, plan.margin)
             self._clock.lap("shape")
             shape = (recipe.height + 2 * plan.margin, recipe.width + 2 * plan.margin)
-            coverage = self._rasterizer.coverage(chosen.font, placed.glyphs, shape, on_grid=recipe.style.grid > 0)
-            box = draw.ink_box(coverage, plan.margin)
+            coverage, ink = self._rasterizer.measured(chosen.font, placed, shape, on_grid=recipe.style.grid > 0)
+            box = (ink[0] - plan.margin, ink[1] - plan.margin, ink[2], ink[3])
             self._clock.lap("draw")
             if _is_whole(box, recipe):
                 return _Chosen(recipe, plan, chosen.font, placed, coverage, box)

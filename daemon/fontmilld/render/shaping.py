@@ -7,14 +7,15 @@ hence a line is shaped once and its size chosen afterwards. Nothing depends on l
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import cv2
 import numpy as np
 import uharfbuzz as hb
 
+from fontmilld.native import core
 from fontmilld.render.strikes import Strike, paste
 
 EM: Final = 16384
@@ -34,29 +35,77 @@ Coverage = np.ndarray[Any, np.dtype[np.uint8]]
 # Coverage of one glyph, and where its upper left corner is, in px from the pixel that has the origin.
 Ink = tuple[Coverage, int, int]
 _MOST_INKS: Final = 4096
+_NO_AXES: Final[Mapping[str, float]] = {}
+
+# The compiled core, if it finds the functions of HarfBuzz in the library that uharfbuzz is.
+_core: Final = core if core is not None and core.open_harfbuzz(hb._harfbuzz.__file__) else None
+
+
+class TypeFace:
+    """One face of a font file's bytes, which are kept; only `hb`, uharfbuzz' face, has a copy of them."""
+
+    __slots__ = ("_data", "_hb", "_index", "native")
+
+    def __init__(self, data: bytes, index: int) -> None:
+        self._data, self._index, self._hb = data, index, None
+        self.native = _core.Face(data, index) if _core is not None else None
+
+    @property
+    def hb(self) -> Any:
+        """Return the face as uharfbuzz knows it, opened when it is first asked for."""
+        if self._hb is None:
+            self._hb = hb.Face(hb.Blob(self._data), self._index)
+        return self._hb
+
+    @property
+    def glyph_count(self) -> int:
+        """Return the number of glyphs; 0 if the bytes hold no such face."""
+        return int(self.hb.glyph_count if self.native is None else self.native.glyph_count)
 
 
 class TypeFont:
-    """A HarfBuzz font (`hb`) of EM units per em, with the ink boxes of the glyphs it was asked for.
+    """A face at `axes` (design units), emboldened by `bold` em, EM units per em; it keeps what it was asked for.
 
-    With a `strike`, it draws that strike's bitmaps, which have advances of their own.
+    With a `strike`, it draws that strike's bitmaps, which have advances of their own. `native` is the same
+    font of the compiled core, None without one and for strikes.
     """
 
-    __slots__ = ("_advances", "_boxes", "circle", "hb", "inks", "strike", "widths")
+    __slots__ = ("_advances", "_boxes", "_hb", "_how", "circle", "face", "inks", "native", "strike", "widths")
 
-    def __init__(self, font: Any, strike: Strike | None = None) -> None:
-        self.hb = font
+    def __init__(
+        self, face: TypeFace, axes: Mapping[str, float] = _NO_AXES, bold: float = 0.0, strike: Strike | None = None
+    ) -> None:
+        self.face = face
         self.strike = strike
+        self._how = (axes, bold)
+        self._hb: Any = None
+        self.native: Any = None
+        if _core is not None and face.native is not None and strike is None:
+            self.native = _core.Font(face.native, dict(axes), bold)
         # What the shaper puts under a mark that no letter carries; nothing that the text says.
-        self.circle = font.get_nominal_glyph(_CIRCLE) or -1
+        self.circle: int = self.native.circle if self.native is not None else self.nominal(_CIRCLE) or -1
         self.widths = _strike_widths(strike) if strike else {}
         self._boxes: dict[int, Box | None] = _strike_boxes(strike) if strike else {}
         self._advances: dict[str, int] = {}
         # Coverage of glyphs drawn on a grid, by what it depends on; the Rasterizer's.
         self.inks: dict[tuple[float, int, float, float], Ink] = {}
 
+    @property
+    def hb(self) -> Any:
+        """Return the font as uharfbuzz knows it, made when it is first asked for."""
+        if self._hb is None:
+            self._hb = _instance(self.face.hb, *self._how)
+        return self._hb
+
+    def nominal(self, cp: int) -> int | None:
+        """Return the glyph id that a code point is mapped to."""
+        found: int | None = self.hb.get_nominal_glyph(cp) if self.native is None else self.native.nominal(cp)
+        return found
+
     def reckon(self, text: str) -> int:
         """Return the width of `text` in units as if its characters stood side by side, unshaped."""
+        if self.native is not None:
+            return int(self.native.reckon(text))
         total = 0
         for character in text:
             width = self._advances.get(character)
@@ -69,11 +118,24 @@ class TypeFont:
 
     def box(self, gid: int) -> Box | None:
         """Return (left, bottom, right, top) of a glyph's outline in units, None if it has no ink."""
+        if self.native is not None:
+            box: Box | None = self.native.box(gid)
+            return box
         try:
             return self._boxes[gid]
         except KeyError:
             found = self._boxes[gid] = _extents(self.hb, gid)
             return found
+
+
+def _instance(face: Any, axes: Mapping[str, float], bold: float) -> Any:
+    font = hb.Font(face)
+    font.scale = (EM, EM)
+    if axes:
+        font.set_variations(dict(axes))
+    if bold:
+        font.synthetic_bold = (bold, bold, False)
+    return font
 
 
 def _strike_widths(strike: Strike) -> dict[int, int]:
@@ -110,15 +172,9 @@ class GlyphRun:
         return self.ink[2] > self.ink[0] and self.ink[3] > self.ink[1]
 
 
-def instantiate(face: Any, axes: Mapping[str, float], bold: float) -> TypeFont:
-    """Return a font of the HarfBuzz `face` at `axes` (design units), emboldened by `bold` em."""
-    font = hb.Font(face)
-    font.scale = (EM, EM)
-    if axes:
-        font.set_variations(dict(axes))
-    if bold:
-        font.synthetic_bold = (bold, bold, False)
-    return TypeFont(font)
+def spacing(script: str, tracking: float) -> int:
+    """Return the units that go between clusters of a script."""
+    return 0 if script in UNTRACKED else round(tracking * EM)
 
 
 def shape(
@@ -130,8 +186,7 @@ def shape(
     buffer.script, buffer.language = script, language or "und"
     buffer.direction = "rtl" if rtl else "ltr"
     hb.shape(font.hb, buffer)
-    extra = 0 if script in UNTRACKED else round(tracking * EM)
-    return _place(font, buffer, extra)
+    return _place(font, buffer, spacing(script, tracking))
 
 
 def _place(font: TypeFont, buffer: Any, extra: int) -> GlyphRun:
@@ -140,7 +195,7 @@ def _place(font: TypeFont, buffer: Any, extra: int) -> GlyphRun:
     left = bottom = 1 << 40
     right = top = -left
     x, before, box_of, widths = 0, -1, font.box, font.widths
-    for info, pos in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
+    for info, pos in zip(buffer.glyph_infos or (), buffer.glyph_positions or (), strict=True):
         gid, cluster = info.codepoint, info.cluster
         move_x, move_y, advance, _ = pos.position
         if extra and cluster != before and before >= 0:
@@ -158,6 +213,19 @@ def _place(font: TypeFont, buffer: Any, extra: int) -> GlyphRun:
     return GlyphRun(tuple(glyphs), x, ink)
 
 
+class Placed(Protocol):
+    """Whatever has glyphs with their matrices; for a font of the compiled core, only what that placed."""
+
+    @property
+    def glyphs(self) -> Sequence[tuple[int, Matrix]]:
+        """Return glyph ids and matrices, as `Rasterizer.coverage` takes them."""
+
+
+def _native(font: TypeFont, glyphs: object, shape: tuple[int, int], on_grid: bool) -> tuple[Coverage, Box]:
+    out = np.empty(shape, dtype=np.uint8)
+    return out, font.native.draw(glyphs, out, on_grid)
+
+
 class Rasterizer:
     """Turns runs into coverage. Holds scratch memory of the library, so one per thread."""
 
@@ -165,7 +233,7 @@ class Rasterizer:
         self._draw = hb.RasterDraw()
 
     def coverage(
-        self, font: TypeFont, glyphs: Iterable[tuple[int, Matrix]], shape: tuple[int, int], *, on_grid: bool = False
+        self, font: TypeFont, glyphs: Sequence[tuple[int, Matrix]], shape: tuple[int, int], *, on_grid: bool = False
     ) -> Coverage:
         """Draw glyphs through their matrices from units, y upwards, to pixels, y downwards.
 
@@ -176,9 +244,21 @@ class Rasterizer:
         """
         if font.strike is not None:
             return font.strike.draw(glyphs, shape)
+        if font.native is not None:
+            return _native(font, glyphs, shape, on_grid)[0]
         if on_grid:
             return self._pasted(font, glyphs, shape)
         return self._drawn(font, glyphs, shape)
+
+    def measured(
+        self, font: TypeFont, placed: Placed, shape: tuple[int, int], *, on_grid: bool = False
+    ) -> tuple[Coverage, Box]:
+        """Draw as `coverage` does, and return with it the box (x, y, width, height) of the ink; width 0 if there is none."""
+        if font.native is not None:
+            return _native(font, placed, shape, on_grid)
+        drawn = self.coverage(font, placed.glyphs, shape, on_grid=on_grid)
+        x, y, width, height = cv2.boundingRect(drawn)
+        return drawn, (x, y, width, height)
 
     def _drawn(self, font: TypeFont, glyphs: Iterable[tuple[int, Matrix]], shape: tuple[int, int]) -> Coverage:
         height, width = shape
@@ -224,6 +304,8 @@ class Rasterizer:
         if font.strike is not None:
             bitmap = font.strike.bitmaps.get(gid)
             return bitmap.ink.tobytes() if bitmap is not None else b""
+        if font.native is not None:
+            return bytes(font.native.looks(gid, size))
         scale = size / EM
         self._draw.transform = (scale, 0.0, 0.0, -scale, 0.0, 0.0)
         if not self._draw.draw_glyph_or_fail(font.hb, gid):

@@ -117,7 +117,7 @@ def _rank(cp: int) -> bytes:
 
 
 def _looks(font: TypeFont, rasterizer: Rasterizer, cp: int) -> str:
-    gid = font.hb.get_nominal_glyph(cp)
+    gid = font.nominal(cp) or 0
     box = font.box(gid)
     if box is None:
         return ""

@@ -9,7 +9,7 @@ from fontmilld.render import degrade, encode, noise, shaping, strip
 from fontmilld.render.pair import PairRenderer, SampleFailure
 from fontmilld.render.recipe import Degradation, Spec
 from fontmilld.render.settings import RenderSettings
-from fontmilld.render.shaping import EM, Rasterizer
+from fontmilld.render.shaping import EM, Rasterizer, TypeFace, TypeFont
 
 PLAIN = Degradation("gamma", (Spec("gaussian", (("sigma", 2.0),)), Spec("gaussian-noise", (("sigma", 3.0), ("seed", 5)))))
 
@@ -110,13 +110,14 @@ def test_kept_glyphs_are_cut_off_at_the_edges_as_drawn_ones_are(faces, place):
     assert np.array_equal(rasterizer.coverage(font, [glyph], (70, 200), on_grid=True), drawn)
 
 
-def test_kept_glyphs_do_not_pile_up(faces, monkeypatch):
+def test_kept_glyphs_do_not_pile_up(font_bytes, monkeypatch):
+    monkeypatch.setattr(shaping, "_core", None)
     monkeypatch.setattr(shaping, "_MOST_INKS", 10)
-    font, rasterizer = faces["cairo"].font(), Rasterizer()
+    font, rasterizer = TypeFont(TypeFace(font_bytes("cairo"), 0)), Rasterizer()
     for size in range(10, 60):
         scale = size / EM
         rasterizer.coverage(font, [(40, (scale, 0.0, 0.0, -scale, 9.0, 50.0))], (70, 90), on_grid=True)
-        assert len(font.inks) <= 11
+        assert 0 < len(font.inks) <= 11
 
 
 def grids(face, **options):
