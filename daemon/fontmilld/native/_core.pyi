@@ -60,3 +60,6 @@ class Placed:
     glyphs: tuple[tuple[int, Matrix], ...]
     clusters: tuple[tuple[int, Corners], ...]
     owners: tuple[int, ...]
+
+def kernel(path: Sequence[Sequence[float]] | None, radius: float | None) -> tuple[int, bytearray]: ...
+def moments(taps: Array) -> tuple[int, int, int, int, int, int]: ...

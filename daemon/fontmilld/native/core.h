@@ -22,6 +22,7 @@
     part(harfbuzz) \
     part(label) \
     part(shake) \
-    part(text)
+    part(text) \
+    part(psf)
 
 #endif

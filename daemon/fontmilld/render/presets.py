@@ -175,7 +175,7 @@ def _path(support: float, stream: Stream) -> Params:
 
 
 def _mean_position(path: list[float]) -> float:
-    """Return what psf.mean_position does, for one coordinate of a few points."""
+    """Return where a point moving along the path is on average, equal time per segment; one coordinate."""
     total = 0.0
     for one, other in itertools.pairwise(path):
         total += (one + other) / 2

@@ -8,6 +8,7 @@ Coordinates: x to the right, y downwards, pixels.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from fontmilld.native import core
 from fontmilld.render.recipe import Spec
 
 TOTAL: Final = 2**16
@@ -23,8 +25,11 @@ _AXIS_TOTAL: Final = 2**8
 _TILE: Final = 11
 _SUPERSAMPLE: Final = 8
 _MOST_RADIUS: Final = 64
+# What one moment of a path weighs.
+_MOMENT: Final = 2.0**20
 
 Kernel = np.ndarray[Any, np.dtype[np.float64]]
+Path = tuple[tuple[float, float], ...]
 Tile = tuple[int, int, np.ndarray[Any, np.dtype[np.float32]]]
 
 
@@ -49,19 +54,13 @@ class Psf:
 
     def moments(self) -> dict[str, Any]:
         """Return size, centroid (x, y) and central second moments (xx, xy, yy) in px and px squared."""
-        weights = self.taps / self.taps.sum()
-        at = np.arange(weights.shape[0]) - self.radius
-        cols, rows = weights.sum(axis=0), weights.sum(axis=1)
-        cx, cy = float(cols @ at), float(rows @ at)
-        xx = float(cols @ (at * at)) - cx * cx
-        yy = float(rows @ (at * at)) - cy * cy
-        xy = float(at @ weights @ at) - cx * cy
+        total, *sums = _compiled_sums(self.taps) if core is not None else _sums(self.taps)
+        cx, cy, xx, xy, yy = (value / total for value in sums)
         return {
-            "size": int(weights.shape[0]),
+            "size": int(self.taps.shape[0]),
             "centroid": [round(cx, 4), round(cy, 4)],
-            "moments": [round(xx, 4), round(xy, 4), round(yy, 4)],
+            "moments": [round(xx - cx * cx, 4), round(xy - cx * cy, 4), round(yy - cy * cy, 4)],
         }
-
 
     def picture(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """Return the taps as an 8-bit picture, the largest white; negative ones are black."""
@@ -83,6 +82,21 @@ class Psf:
                 if tile.any():
                     found.append((row, col, np.ascontiguousarray(tile)))
         return found
+
+
+def _sums(taps: Kernel) -> list[int]:
+    """Return the sums of the taps alone and times x, y, x x, x y, y y from the middle."""
+    whole = taps.astype(np.int64)
+    at = np.arange(whole.shape[0]) - whole.shape[0] // 2
+    cols, rows = whole.sum(axis=0), whole.sum(axis=1)
+    across = (whole * at).sum(axis=1)
+    return [int(part.sum()) for part in (cols, cols * at, rows * at, cols * at * at, across * at, rows * at * at)]
+
+
+def _compiled_sums(taps: Kernel) -> tuple[int, ...]:
+    assert core is not None
+    sums: tuple[int, ...] = core.moments(taps)
+    return sums
 
 
 def measured(spec: Spec, kernel: Psf) -> dict[str, Any]:
@@ -180,18 +194,28 @@ def _gaussian_axis(sigma: float) -> Kernel:
 
 
 def _disc(spec: Spec) -> Psf:
-    return _quantised(_disc_density(float(spec["radius"])))
+    return _lens_and_hand(None, float(spec["radius"]))
 
 
 def _motion(spec: Spec) -> Psf:
-    return _quantised(_path_density(spec["path"]))
+    return _lens_and_hand(spec["path"], None)
 
 
 def _disc_motion(spec: Spec) -> Psf:
-    disc, path = _disc_density(float(spec["radius"])), _path_density(spec["path"])
-    wide = np.pad(path, disc.shape[0] // 2)
-    # The disc is symmetric, so correlation is convolution.
-    return _quantised(np.asarray(cv2.filter2D(wide, -1, disc, borderType=cv2.BORDER_CONSTANT)))
+    return _lens_and_hand(spec["path"], float(spec["radius"]))
+
+
+def _lens_and_hand(path: Path | None, radius: float | None) -> Psf:
+    """Return the kernel of a disc, of a path, or of both. Densities are whole numbers: no sum depends on its order."""
+    if core is not None:
+        side, taps = core.kernel(path, radius)
+        return Psf(np.frombuffer(taps).reshape(side, side))
+    if path is None or radius is None:
+        return _quantised(_disc_density(radius) if radius is not None else _path_density(path or ()))
+    disc = _disc_density(radius)
+    wide = np.pad(_path_density(path), disc.shape[0] // 2)
+    # The disc is symmetric, so correlation is convolution; for a large one the library goes through Fourier.
+    return _quantised(np.rint(np.asarray(cv2.filter2D(wide, -1, disc, borderType=cv2.BORDER_CONSTANT))))
 
 
 _BUILDERS: Final = {
@@ -226,18 +250,19 @@ def _pooled(fine: Kernel, samples: int) -> Kernel:
 
 def _disc_density(radius: float) -> Kernel:
     x, y = _grid(max(0, math.ceil(radius - 0.5)), _SUPERSAMPLE)
-    inside = (x * x + y * y <= max(radius, 0.1) ** 2).astype(np.float64)
+    reach = max(radius, 0.1)
+    inside = (x * x + y * y <= reach * reach).astype(np.float64)
     return _pooled(inside, _SUPERSAMPLE)
 
 
-def _path_density(path: tuple[tuple[float, float], ...]) -> Kernel:
+def _path_density(path: Path) -> Kernel:
     """Spread equal time per segment over the pixels by bilinear weights, which keep the centroid."""
-    points = centred(path)
-    steps = max(2, math.ceil(4 * float(np.abs(np.diff(points, axis=0)).max(initial=0.5))))
+    points = np.array([_centred([x for x, _ in path]), _centred([y for _, y in path])]).T
+    swing = np.diff(points, axis=0)
+    steps = max(2, math.ceil(4 * float(np.abs(swing).max(initial=0.5))))
     part = (np.arange(steps) + 0.5) / steps
-    fine = points[:-1, np.newaxis] + part[:, np.newaxis] * np.diff(points, axis=0)[:, np.newaxis]
-    at = fine.reshape(-1, 2)
-    radius = math.ceil(float(np.abs(at).max())) if at.size else 0
+    at = (points[:-1, np.newaxis] + part[:, np.newaxis] * swing[:, np.newaxis]).reshape(-1, 2)
+    radius = math.ceil(float(np.abs(at).max()))
     side = 2 * radius + 3
     base = np.floor(at).astype(np.int64)
     fx, fy = (at - base).T
@@ -249,22 +274,18 @@ def _path_density(path: tuple[tuple[float, float], ...]) -> Kernel:
         (side, (1 - fx) * fy),
         (side + 1, fx * fy),
     ):
-        flat += np.bincount(cell + offset, weights=weight, minlength=side * side)
+        flat += np.bincount(cell + offset, weights=np.rint(weight * _MOMENT), minlength=side * side)
     return flat.reshape(side, side)
 
 
-def centred(path: tuple[tuple[float, float], ...]) -> Kernel:
-    """Return the path moved so that its time average is the origin; shape (points, 2), px."""
-    points = np.array(path, dtype=np.float64)
-    moved: Kernel = points - mean_position(path)
-    return moved
-
-
-def mean_position(path: tuple[tuple[float, float], ...]) -> Kernel:
-    """Return where a point moving along the path is on average, equal time per segment; px."""
-    points = np.array(path, dtype=np.float64)
-    mean: Kernel = ((points[:-1] + points[1:]) / 2).mean(axis=0)
-    return mean
+def _centred(at: list[float]) -> list[float]:
+    """Return one coordinate of a path, moved so that its mean over time is 0; equal time for each segment."""
+    total = 0.0
+    # Not sum(): some versions of Python make up for what rounding loses.
+    for one, other in itertools.pairwise(at):
+        total += (one + other) / 2
+    mean = total / (len(at) - 1)
+    return [value - mean for value in at]
 
 
 def _quantised(density: Kernel) -> Psf:
