@@ -5,15 +5,27 @@
 #define MOST 128      /* characters of one cluster: [start,characters,left,top,right,bottom], */
 #define FARTHEST 1e12 /* below it, hundredths have no more digits than a double keeps */
 
+/* Returns the end. */
+static char *digits(char *at, uint64_t n)
+{
+    char found[20];
+    int count = 0;
+    do
+        found[count++] = (char)('0' + n % 10);
+    while (n /= 10);
+    while (count)
+        *at++ = found[--count];
+    return at;
+}
+
 /* Write n/100 as orjson writes that double: the fewest digits, at least one behind the point. Returns the end. */
 static char *hundredths(char *at, int64_t n)
 {
-    if (n < 0) {
+    if (n < 0)
         *at++ = '-';
-        n = -n;
-    }
-    int cents = (int)(n % 100);
-    at += sprintf(at, "%lld.", (long long)(n / 100));
+    uint64_t size = (uint64_t)(n < 0 ? -n : n), cents = size % 100;
+    at = digits(at, size / 100);
+    *at++ = '.';
     *at++ = (char)('0' + cents / 10);
     if (cents % 10)
         *at++ = (char)('0' + cents % 10);
@@ -68,7 +80,12 @@ static char *cluster(char *at, PyObject *text, PyObject *boxes, Py_ssize_t numbe
     /* A space or a line's end before the next cluster belongs to none. */
     while (end > start && Py_UNICODE_ISSPACE(PyUnicode_READ_CHAR(text, end - 1)))
         end--;
-    at += sprintf(at, "%s[%zd,%zd", number ? "," : "", start, end > start ? end - start : 1);
+    if (number)
+        *at++ = ',';
+    *at++ = '[';
+    at = digits(at, (uint64_t)start);
+    *at++ = ',';
+    at = digits(at, (uint64_t)(end > start ? end - start : 1));
     at = edges(at, PyTuple_GET_ITEM(PyTuple_GET_ITEM(boxes, number), 1));
     if (at)
         *at++ = ']';
