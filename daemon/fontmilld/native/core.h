@@ -17,11 +17,12 @@
 
 /* Each adds its functions to the module; 0, or -1 with an exception set. */
 #define FM_PARTS(part) \
+    part(number) \
+    part(shake) \
     part(convolve) \
     part(font) \
     part(harfbuzz) \
     part(label) \
-    part(shake) \
     part(text) \
     part(psf)
 

@@ -1,6 +1,6 @@
 /* Stream, the random numbers of render/stream.py: SHAKE-128 read in blocks of 21 words. */
 
-#include "core.h"
+#include "number.h"
 
 #define LANES 25
 #define RATE 21 /* lanes that one permutation gives */
@@ -51,9 +51,6 @@ typedef struct {
     int place; /* of the block's number, in bytes from the start */
     int left;
 } Stream;
-
-/* What Python's own `math` gives: how the last digit comes out is for it to say. */
-static PyObject *math_log, *math_cos;
 
 static void absorb(uint64_t *lanes, int at, uint64_t value, int bytes)
 {
@@ -120,25 +117,9 @@ static int takes(Py_ssize_t given, Py_ssize_t wanted)
     return 0;
 }
 
-/* round(value, 4), exactly: the nearest multiple of 1/10000 to the double's own value, ties to the even one. */
 static PyObject *rounded(double value)
 {
-    if (!(value > -0x1p30 && value < 0x1p30)) { /* too large for the integers below, infinite or not a number */
-        PyObject *whole = PyFloat_FromDouble(value), *found = whole ? PyObject_CallMethod(whole, "__round__", "i", 4) : NULL;
-        Py_XDECREF(whole);
-        return found;
-    }
-    int exponent;
-    double part = frexp(value, &exponent);
-    int shift = 53 - exponent;
-    uint64_t nearest = 0;
-    if (value != 0.0 && shift < 127) {
-        unsigned __int128 exact = (unsigned __int128)(uint64_t)(ldexp(part < 0 ? -part : part, 53)) * 10000;
-        unsigned __int128 half = (unsigned __int128)1 << (shift - 1), rest = exact & (2 * half - 1);
-        nearest = (uint64_t)(exact >> shift);
-        nearest += rest > half || (rest == half && nearest & 1);
-    }
-    return PyFloat_FromDouble(copysign((double)nearest / 10000.0, value));
+    return fm_round(value, 4, &value) < 0 ? NULL : PyFloat_FromDouble(value);
 }
 
 static PyObject *stream_word(Stream *self, PyObject *Py_UNUSED(none))
@@ -171,24 +152,13 @@ static PyObject *stream_below(Stream *self, PyObject *bound)
     return PyLong_FromUnsignedLongLong((next_word(self) >> 32) * (uint64_t)most >> 32);
 }
 
-static int called(PyObject *function, double argument, double *result)
-{
-    PyObject *boxed = PyFloat_FromDouble(argument), *found = boxed ? PyObject_CallOneArg(function, boxed) : NULL;
-    Py_XDECREF(boxed);
-    if (!found)
-        return 0;
-    *result = PyFloat_AsDouble(found);
-    Py_DECREF(found);
-    return !PyErr_Occurred();
-}
-
 static PyObject *stream_normal(Stream *self, PyObject *sigma)
 {
     double scale = PyFloat_AsDouble(sigma), log, cos;
     if (scale == -1.0 && PyErr_Occurred())
         return NULL;
     double first = next_unit(self), second = next_unit(self);
-    if (!called(math_log, 1.0 - first, &log) || !called(math_cos, 2.0 * Py_MATH_PI * second, &cos))
+    if (fm_log(1.0 - first, &log) < 0 || fm_cos(2.0 * Py_MATH_PI * second, &cos) < 0)
         return NULL;
     double deviate = sqrt(-2.0 * log) * cos;
     return rounded(scale * (deviate < -3.0 ? -3.0 : deviate > 3.0 ? 3.0 : deviate));
@@ -278,14 +248,6 @@ static PyType_Spec spec = {
 
 int fm_add_shake(PyObject *module)
 {
-    PyObject *math = PyImport_ImportModule("math");
-    if (!math)
-        return -1;
-    Py_XSETREF(math_log, PyObject_GetAttrString(math, "log"));
-    Py_XSETREF(math_cos, PyObject_GetAttrString(math, "cos"));
-    Py_DECREF(math);
-    if (!math_log || !math_cos)
-        return -1;
     PyObject *type = PyType_FromSpec(&spec);
     if (!type)
         return -1;

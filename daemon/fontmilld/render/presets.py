@@ -21,12 +21,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fontmilld.native import core
 from fontmilld.render import extensions, psf
 from fontmilld.render.kinds import KINDS, LENGTHS, Range
 from fontmilld.render.recipe import Degradation, Params, Spec
 from fontmilld.render.stream import Stream
 
 _PATH_POINTS: Final = 12
+
+Walk = tuple[tuple[tuple[float, float], ...], tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,16 +165,26 @@ def _path(support: float, stream: Stream) -> Params:
     """Draw a shaken hand's path of the given extent: a random walk whose heading drifts."""
     heading = stream.uniform(0.0, 2 * math.pi)
     wander = stream.uniform(0.1, 1.2)
-    unit, xs, ys = stream.unit, [0.0], [0.0]
-    for _ in range(_PATH_POINTS - 1):
-        heading += wander * (unit() + unit() - 1.0) * 2.0
-        step = 0.3 + unit()
+    units = [stream.unit() for _ in range(3 * (_PATH_POINTS - 1))]
+    path, offset = _FASTEST_WALK(units, heading, wander, support)
+    return (("path", path), ("raw_offset", offset))
+
+
+def walk(units: list[float], heading: float, wander: float, support: float) -> Walk:
+    """Return a path of `support` px and where it is on average, equal time per segment, to 3 decimals.
+
+    `units` has three numbers in [0, 1) for each step: two turn it, one makes it longer.
+    """
+    xs, ys = [0.0], [0.0]
+    for n in range(0, len(units), 3):
+        heading += wander * (units[n] + units[n + 1] - 1.0) * 2.0
+        step = 0.3 + units[n + 2]
         xs.append(xs[-1] + step * math.cos(heading))
         ys.append(ys[-1] + step * math.sin(heading))
     factor = max(0.0, support - 1.0) / max(max(xs) - min(xs), max(ys) - min(ys))
     xs, ys = [round(x * factor, 3) for x in xs], [round(y * factor, 3) for y in ys]
     offset = (round(_mean_position(xs), 3), round(_mean_position(ys), 3))
-    return (("path", tuple(zip(xs, ys, strict=True))), ("raw_offset", offset))
+    return tuple(zip(xs, ys, strict=True)), offset
 
 
 def _mean_position(path: list[float]) -> float:
@@ -180,3 +193,6 @@ def _mean_position(path: list[float]) -> float:
     for one, other in itertools.pairwise(path):
         total += (one + other) / 2
     return total / (len(path) - 1)
+
+
+_FASTEST_WALK: Final[Callable[[list[float], float, float, float], Walk]] = core.walk if core is not None else walk
