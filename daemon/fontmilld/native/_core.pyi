@@ -21,6 +21,19 @@ class Stream:
     def choice(self, items: Sequence[T], /) -> T: ...
     def weighted(self, items: Sequence[tuple[T, float]], /) -> T: ...
 
+def degrade_strip(
+    scenes: Sequence[Array],
+    seeds: Sequence[int],
+    gains: Sequence[int],
+    shape: tuple[int, int, int],
+    margin: int,
+    taps: Array,
+    pool: Array,
+    clear: Array,
+    blurred: Array,
+    /,
+) -> list[tuple[int, int, int, int]]: ...
+
 def convolve(codes: Array, kernel: Array, axis: Array | None, decode: Array | None, encode: Array | None, blurred: Array) -> None: ...
 
 def cluster_json(text: str, boxes: tuple[tuple[int, tuple[float, float, float, float]], ...], /) -> bytes: ...

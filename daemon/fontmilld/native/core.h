@@ -24,6 +24,7 @@
     part(harfbuzz) \
     part(label) \
     part(text) \
-    part(psf)
+    part(psf) \
+    part(strip)
 
 #endif

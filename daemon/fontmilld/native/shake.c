@@ -1,9 +1,10 @@
 /* Stream, the random numbers of render/stream.py: SHAKE-128 read in blocks of 21 words. */
 
 #include "number.h"
+#include "shake.h"
 
-#define LANES 25
-#define RATE 21 /* lanes that one permutation gives */
+#define LANES FM_SHAKE_LANES
+#define RATE FM_SHAKE_RATE
 #define RATE_BYTES (8 * RATE)
 #define PLACE_BYTES 8
 #define ROUNDS 24
@@ -21,7 +22,7 @@ static inline uint64_t turned(uint64_t lane, int by)
 }
 
 /* Keccak-f[1600]. Rho and pi are written out, so that all 25 lanes have a fixed place. */
-static void permute(uint64_t a[LANES])
+void fm_shake_permute(uint64_t a[LANES])
 {
     for (int round = 0; round < ROUNDS; round++) {
         uint64_t c[5], d[5], b[LANES];
@@ -64,7 +65,7 @@ static uint64_t next_word(Stream *self)
         memcpy(self->words, self->start, sizeof self->start);
         memset(self->words + RATE, 0, sizeof self->words - sizeof self->start);
         absorb(self->words, self->place, self->block++, 4);
-        permute(self->words);
+        fm_shake_permute(self->words);
         self->left = RATE;
     }
     return self->words[RATE - self->left--];

@@ -15,6 +15,6 @@ from fontmilld.render.languages import LANGUAGES, common_words
 
 for _language in LANGUAGES:
     common_words(_language)
-noise.field(0, (1, 1))
+noise.pool()
 gc.collect()
 gc.freeze()

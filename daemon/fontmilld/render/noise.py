@@ -19,18 +19,23 @@ from fontmilld.render.recipe import Spec
 _POOL: Final = 1 << 20
 _KEY: Final = 0x666F6E746D696C6C
 _GRID: Final = 4096.0
+# Codes of 8 bits in 16, with room for the sign and for noise that adds up to 5.3 sigma.
+SHIFT: Final = 6
+FINE: Final = 1 << SHIFT
+MOST_FINE_SIGMA: Final = 40.0
 
 Field = np.ndarray[Any, np.dtype[np.float32]]
 Fine = np.ndarray[Any, np.dtype[np.int16]]
 
 
 @functools.lru_cache(maxsize=1)
-def _pool() -> Field:
+def pool() -> Fine:
+    """Return the deviates, in steps of sigma/4096: all within 6 sigma."""
     values = np.random.Generator(np.random.Philox(key=_KEY)).standard_normal(_POOL)
     # A coarse grid swallows last-digit differences between mathematical libraries.
-    pool: Field = (np.rint(values * _GRID) / _GRID).astype(np.float32)
-    pool.flags.writeable = False
-    return pool
+    found: Fine = np.rint(values * _GRID).astype(np.int16)
+    found.flags.writeable = False
+    return found
 
 
 def field(seed: int, shape: tuple[int, ...]) -> Field:
@@ -39,18 +44,25 @@ def field(seed: int, shape: tuple[int, ...]) -> Field:
     The same `seed` (0 <= seed < 2**63) and shape give the same field on any machine.
     """
     length = math.prod(shape[1:])
-    drawn: Field = _windows(length)[_starts((seed,), shape[0], length)].reshape(shape)
-    return drawn
+    drawn = _windows(length)[_starts((seed,), shape[0], length)].astype(np.float32)
+    drawn *= np.float32(1 / _GRID)
+    found: Field = drawn.reshape(shape)
+    return found
 
 
-def fine_fields(steps: Sequence[Spec], shape: tuple[int, int], unit: int) -> Fine:
-    """Return fields below each other, (len(steps) * rows, columns), in 1/unit codes.
+def gain(sigma: float) -> int:
+    """Return what `fine_fields` multiplies deviates by for a sigma of `sigma` codes, below MOST_FINE_SIGMA."""
+    return round(sigma * FINE * 2**15 / _GRID)
 
-    `steps` are "gaussian-noise", all of one sigma; sigma * unit must be below 6000.
-    """
+
+def fine_fields(steps: Sequence[Spec], shape: tuple[int, int]) -> Fine:
+    """Return fields of 1/FINE codes below each other, (len(steps) * rows, columns), for steps of "gaussian-noise"."""
     rows, length = shape
-    windows = _fine_windows(float(steps[0]["sigma"]) * unit, length)
-    fields: Fine = windows[_starts([step["seed"] for step in steps], rows, length)]
+    drawn = _windows(length)[_starts([step["seed"] for step in steps], rows, length)].astype(np.int32)
+    drawn *= np.repeat([gain(step["sigma"]) for step in steps], rows).astype(np.int32)[:, np.newaxis]
+    drawn += 1 << 14
+    drawn >>= 15
+    fields: Fine = drawn.astype(np.int16)
     return fields
 
 
@@ -60,16 +72,10 @@ def _starts(seeds: Sequence[int], rows: int, length: int) -> Any:
     return np.frombuffer(words, dtype="<u4") % np.uint32(_POOL - length)
 
 
-@functools.lru_cache(maxsize=4)
-def _fine_windows(sigma: float, length: int) -> Fine:
-    pool = np.rint(_pool() * np.float64(sigma)).astype(np.int16)
-    return np.lib.stride_tricks.sliding_window_view(pool, length)
-
-
 @functools.lru_cache(maxsize=8)
-def _windows(length: int) -> Field:
+def _windows(length: int) -> Fine:
     """Return all stretches of `length` deviates of the pool, as a view."""
-    return np.lib.stride_tricks.sliding_window_view(_pool(), length)
+    return np.lib.stride_tricks.sliding_window_view(pool(), length)
 
 
 def _gaussian(codes: Field, step: Spec) -> Field:

@@ -1,11 +1,14 @@
 """Strips and grids: what is done to many pictures or with kept glyphs at once is what is done to one."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fontmilld.render import degrade, encode, noise, shaping, strip
+from fontmilld.render import degrade, encode, metrics, noise, shaping, strip
 from fontmilld.render.pair import PairRenderer, SampleFailure
 from fontmilld.render.recipe import Degradation, Spec
 from fontmilld.render.settings import RenderSettings
@@ -57,7 +60,7 @@ def test_a_strip_is_exact_arithmetic_rounded_once(seeds, blur, sigma, shape, pap
         inner = margin - radius
         total = total[inner : total.shape[0] - inner or None, inner : total.shape[1] - inner or None]
         lines = total.reshape(shape[0], -1)
-        added = noise.fine_fields([plan.spec.steps[1]], (shape[0], lines.shape[1] + 1), 64)[:, 1:]
+        added = noise.fine_fields([plan.spec.steps[1]], (shape[0], lines.shape[1] + 1))[:, 1:]
         wanted = np.clip(np.floor((np.rint(lines / 1024) + added) / 64 + 0.5), 0, 255)
         assert np.array_equal(found.blurred[:, 1:], wanted)
         assert not found.blurred[:, 0].any()
@@ -67,11 +70,25 @@ def test_a_strip_is_exact_arithmetic_rounded_once(seeds, blur, sigma, shape, pap
 
 def test_noise_on_a_strip_has_the_sigma_of_its_recipe():
     steps = [Spec("gaussian-noise", (("sigma", 7.0), ("seed", seed))) for seed in range(8)]
-    fields = noise.fine_fields(steps, (64, 257), 64) / 64
+    fields = noise.fine_fields(steps, (64, 257)) / noise.FINE
     assert fields.std() == pytest.approx(7.0, rel=0.01)
     assert abs(fields.mean()) < 0.1
     halves = fields.reshape(8, -1)
     assert len({half.tobytes() for half in halves}) == 8
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), shape=st.sampled_from([(20, 300), (600, 500), (9, 21, 3)]), spread=st.sampled_from((1, 2, 300, 16000)))
+def test_figures_are_those_of_exact_sums(seed, shape, spread):
+    rng = np.random.default_rng(seed)
+    signal = (rng.integers(0, 300) + rng.integers(0, spread, shape)).astype(np.int16)
+    noisy = (signal + rng.integers(-1, 2, shape)).astype(np.int16)
+    wide, size = signal.astype(np.int64), signal.size
+    total, squares, power = int(wide.sum()), int((wide * wide).sum()), int(((wide - noisy) ** 2).sum())
+    found = metrics.snr(signal, noisy, size)
+    assert found == metrics.snr_of(power, total, squares, size)
+    exact = Fraction(squares * size - total * total, size * power)
+    assert found == (round(10 * math.log10(exact), 3) if exact else None)
 
 
 @pytest.mark.parametrize(
