@@ -20,9 +20,9 @@ def burn(seconds):
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        burn(0.5)
+        burn(1.0)
         os._exit(0)
-    burn(0.25)
+    burn(0.5)
     os._exit(0)
 """
 
@@ -32,14 +32,14 @@ def run(code: str):
 
 
 def test_a_known_load_is_counted() -> None:
-    cost = run(BURN.format(seconds=0.5))
+    cost = run(BURN.format(seconds=1.0))
     assert cost.rc == 0
-    assert 0.5 <= cost.cpu_s < 0.95
+    assert 0.9 <= cost.cpu_s < 1.9
 
 
 def test_orphans_and_detached_processes_are_counted_and_waited_for() -> None:
     empty, cost = run("pass"), run(ORPHANS)
-    assert 0.75 <= cost.cpu_s - empty.cpu_s + 0.02 < 1.25
+    assert 1.4 <= cost.cpu_s - empty.cpu_s < 2.4
     assert cost.settle_s > cost.wall_s
 
 
@@ -58,7 +58,7 @@ def test_workers_of_a_forkserver_are_counted(workers: int, tmp_path: Path) -> No
     script.write_text(textwrap.dedent(f"""
         import multiprocess, time
         def burn():
-            end = time.process_time() + 0.4
+            end = time.process_time() + 1.0
             while time.process_time() < end: pass
         if __name__ == "__main__":
             context = multiprocess.get_context("forkserver")
@@ -67,4 +67,4 @@ def test_workers_of_a_forkserver_are_counted(workers: int, tmp_path: Path) -> No
             for child in children: child.join()
     """))
     cost = counted([sys.executable, script])
-    assert 0.4 * workers <= cost.cpu_s < 0.4 * workers + 1.0
+    assert 0.9 * workers <= cost.cpu_s < 1.9 * workers

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from system.conftest import font_files
+
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 BIN = Path(sys.executable).parent
 FONTMILL = pytest.mark.skipif(not (BIN / "fontmill").exists(), reason="fontmill is not installed beside this Python")
@@ -43,9 +45,7 @@ def test_the_floor_draws_what_it_says(tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr
     words = tmp_path / "words.txt"
     words.write_text("alpha\nbeta\n")
-    font = next(Path("/usr/share/fonts").rglob("*.ttf"), None)
-    if font is None:
-        pytest.skip("no system font")
+    font = font_files("fontpkg-inter")[0]
     for color, mode in (("gray", "L"), ("rgb", "RGB")):
         out = tmp_path / color
         subprocess.run([str(BENCH / "floor/floor"), "--out", str(out), "--words", str(words), "--samples", "4", "--color", color, str(font)], check=True)

@@ -55,7 +55,7 @@ def daemon(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.fixture
 def client(daemon: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setattr(stream, "IDLE_CHECK", 0.1)
-    with Client(daemon.path, timeout=5) as made:
+    with Client(daemon.path, timeout=60) as made:
         yield made
 
 

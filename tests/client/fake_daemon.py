@@ -96,7 +96,7 @@ class FakeDaemon:
         done = threading.Event()
         self._jobs.put((job, done))
         os.write(self._wake_write, b"x")
-        assert done.wait(5)
+        assert done.wait(60)
 
     def publish_now(self, kind: str, session: str | None = None, lost: bool = False, **data: Any) -> None:
         self.seq += 1
@@ -159,13 +159,13 @@ class Pretender:
             raise SystemExit(4)
         self.daemon = FakeDaemon(Path(options.socket).parent)
         self.daemon.answers |= {
-            "start": self.begin, "status": lambda r: self.status, "wait": lambda r: self.status,
+            "start": self.begin, "status": self.tell, "wait": lambda r: self.status,
             "pause": self.pause, "resume": self.resume, "shutdown": self.shutdown,
         }
         self.done = int(self.memory.read_text()) if self.memory.exists() else 0
         self.resumed = self.memory.exists()
         self.status = status(status="none")
-        self.leaving = False
+        self.leaving = self.asked = False
 
     def show(self, **changes: Any) -> dict[str, Any]:
         self.memory.write_text(str(self.done))
@@ -186,6 +186,10 @@ class Pretender:
             "status": "active", "accepted_fonts": 3, "refused_fonts": refused,
         }
 
+    def tell(self, request: wire.Request) -> dict[str, Any]:
+        self.asked = True
+        return self.status
+
     def pause(self, request: wire.Request) -> dict[str, Any]:
         return self.show(status="paused", pause_reasons=["user"])
 
@@ -202,7 +206,7 @@ class Pretender:
             os._exit(9)
         if self.behaviour in ("endless", "stay") and self.done >= 100:
             return
-        if self.status["status"] == "active":
+        if self.status["status"] == "active" and self.asked:  # however late it asks, it hears of the start
             self.done = min(self.done + 10, 1000)
             ended = self.done == 1000
             self.show(status="completed" if ended else "active")
@@ -229,7 +233,7 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Whether a condition comes true; looks often, and never longer than needed."""
     until = time.monotonic() + seconds
     while not condition():

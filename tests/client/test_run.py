@@ -170,7 +170,7 @@ def test_a_second_interrupt_kills_at_once(runner: Runner) -> None:
     assert process.stdout is not None
     assert process.stdout.readline().startswith("paused at")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=5)
+    process.communicate(timeout=60)
     assert process.returncode == 130
     assert (runner.leftovers(), runner.daemons()) == ([], 0)
 

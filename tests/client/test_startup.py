@@ -35,6 +35,7 @@ def test_nothing_heavy_is_imported(words: list[str], status: int, without: tuple
     assert not imported(done.stderr) & set(without)
 
 
+@pytest.mark.soak  # a speed, which depends on the machine
 def test_it_starts_in_less_than_150_ms_of_processor_time_beyond_python_itself() -> None:
     def seconds(*words: str) -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

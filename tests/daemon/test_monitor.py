@@ -34,7 +34,7 @@ def told_of(monkeypatch):
 
         watches.append(monitor.SpaceWatch("/x", lambda callback: callback(), told.put, look))
         watches[-1].start()
-        assert done.wait(10)
+        assert done.wait(60)
         return [told.get() for _ in range(told.qsize())]
 
     yield watch
@@ -70,8 +70,8 @@ def test_the_advice_about_memory_reaches_the_loop_with_the_share(monkeypatch):
 
     watch = monitor.MemoryWatch(lambda callback: callback(), lambda advice, share: told.put((advice, share)), look)
     watch.start()
-    assert done.wait(10)
+    assert done.wait(60)
     watch.stop()
-    got = [told.get(timeout=10) for _ in range(3)]
+    got = [told.get(timeout=60) for _ in range(3)]
     assert got == [(Advice.WARN, 0.75), (Advice.STOP, 0.85), (Advice.GO, 0.5)]
     assert watch.share == 0.5

@@ -25,7 +25,7 @@ MARKER = "FONTMILL_FAULT_RIG"
 SMALL: dict[str, Any] = {"seed": 7, "preset": "plain", "image_width": 96, "image_height": 24}
 """What every session here is: many quick pairs, so that a fault meets a busy writer and not a busy renderer."""
 LEFTOVERS = ("*.part", ".fontmill.lock*")
-SETTLED = 120.0
+SETTLED = 240.0
 
 
 def need(*tools: str) -> None:
@@ -96,7 +96,7 @@ class RigDaemon(Daemon):
         return found
 
     def kill(self, patience: float = 1.0) -> float:
-        """SIGKILL; returns the seconds until the last descendant was gone. Fails when it lives on for 20."""
+        """SIGKILL; returns the seconds until the last descendant was gone. Fails when it lives on for a minute."""
         super().kill()
         began = time.monotonic()
         with contextlib.suppress(AssertionError):
@@ -104,7 +104,7 @@ class RigDaemon(Daemon):
             return time.monotonic() - began
         late = [describe(pid) for pid in self.family()]
         figure("late-orphans", load=os.getloadavg()[0], processes=late)
-        until(lambda: not self.family(), f"no orphan is left; after {patience} s: {late}", deadline=20)
+        until(lambda: not self.family(), f"no orphan is left; after {patience} s: {late}")
         return time.monotonic() - began
 
     def end(self) -> None:
@@ -116,7 +116,7 @@ class RigDaemon(Daemon):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, 9)
         with contextlib.suppress(AssertionError):
-            until(lambda: not self.family(), "gone", deadline=3.0)
+            until(lambda: not self.family(), "gone", deadline=30.0)
 
 
 def describe(pid: int) -> str:
@@ -136,7 +136,7 @@ class Promises:
         self.pairs: set[tuple[str, int]] = set()
         self.sizes: list[int] = []
         self.paused: list[tuple[float, str]] = []
-        self.client = Client(daemon.socket, timeout=30)
+        self.client = Client(daemon.socket, timeout=60)
         self._events = self.client.subscribe()
         threading.Thread(target=self._main, daemon=True).start()
 

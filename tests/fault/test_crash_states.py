@@ -65,9 +65,9 @@ def record(kind: str, folder: Path) -> tuple[list[Event], dict[str, bytes]]:
     recorder = subprocess.Popen([sys.executable, str(HERE / "block_recorder.py"), str(disk), str(size), str(log), str(control)],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with contextlib.ExitStack() as stack:
-        stack.callback(recorder.wait, 20)
+        stack.callback(recorder.wait, 60)
         stack.callback(unmount, disk)
-        until(lambda: os.path.ismount(disk), "the recorder is up", deadline=20)
+        until(lambda: os.path.ismount(disk), "the recorder is up", deadline=60)
         loop = sh("losetup", "--show", "-f", str(disk / "disk"))
         stack.callback(sh, "losetup", "-d", loop, check=False)
         sh(*MKFS[kind], loop)

@@ -94,8 +94,6 @@ def test_a_full_disk_pauses_and_room_resumes(
     status = finish(daemon, session)
     figure("disk-full", scene=scene.__name__, paused_after=round(late, 3), resumed_after=round(back, 3),
            slowest_status_ms=round(max(answers) * 1000, 1), before_any_write_failed=not full_at)
-    assert late <= 1.0
-    assert back <= 5.0
     assert (status["exported_samples"], status["failed_samples"]) == (SAMPLES * len(fonts), 0)
     assert differences(tree_digest(out / "full"), wanted) == []
     assert leftovers(out / "full") == []

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fault.rig import SMALL, Promises, RigDaemon, Undisturbed, differences, figure, finish, leftovers, need
-from system.conftest import begin, tree_digest, until
+from fault.rig import SMALL, RigDaemon, Undisturbed, differences, figure, finish, leftovers, need
+from system.conftest import begin, handed_out, stopped, tree_digest, until
 
 pytestmark = [pytest.mark.fault, pytest.mark.root]
 SAMPLES = 3000
@@ -57,7 +57,7 @@ class Group:
             neighbour.communicate(b"")
 
     def close(self) -> None:
-        until(lambda: not (self.folder / "cgroup.procs").read_text(), "the group is empty", deadline=20)
+        until(lambda: not (self.folder / "cgroup.procs").read_text(), "the group is empty", deadline=60)
         self.folder.rmdir()
 
 
@@ -77,23 +77,22 @@ def test_short_memory_pauses_recycles_the_largest_worker_and_goes_on_by_itself(
 ) -> None:
     wanted = undisturbed(SAMPLES)
     daemon = launch(tmp_path / "out", within=group.within)
-    promises = Promises(daemon)
-    session = begin(daemon, fonts, "tight", SAMPLES, **SMALL)
-    until(lambda: promises.pairs, "it runs")
-    workers = set(daemon.pids())
-    with group.filled_to(0.84):
-        began = time.monotonic()
-        until(lambda: daemon.client.status(session)["pause_reasons"] == ["memory"], "it pauses")
-        paused = time.monotonic() - began
+    with contextlib.ExitStack() as stack:
+        with stopped(daemon) as workers:
+            session = begin(daemon, fonts, "tight", SAMPLES, **SMALL)
+            handed_out(daemon, session)
+            stack.enter_context(group.filled_to(0.84))
+            began = time.monotonic()
+            until(lambda: daemon.client.status(session)["pause_reasons"] == ["memory"], "it pauses")
+            paused = time.monotonic() - began
         until(lambda: daemon.client.status(session)["quiescent"], "quiet")
-        assert set(daemon.pids()) == workers, "below the last mark every worker stays"
+        assert set(daemon.pids()) == set(workers), "below the last mark every worker stays"
         with group.filled_to(0.94):
-            until(lambda: set(daemon.pids()) - workers, "a worker is recycled", deadline=30)
+            until(lambda: set(daemon.pids()) - set(workers), "a worker is recycled", deadline=60)
     began = time.monotonic()
     until(lambda: daemon.client.status(session)["pause_reasons"] == [], "it goes on by itself")
     back = time.monotonic() - began
     status = finish(daemon, session)
-    promises.close()
     assert "it is the largest" in daemon.log.read_text()
     assert (status["exported_samples"], status["failed_samples"]) == (SAMPLES * len(fonts), 0)
     assert differences(tree_digest(daemon.root / "tight"), wanted) == []

@@ -58,10 +58,10 @@ def one_life(daemon: RigDaemon, point: Path, image: Path, fonts: list[str], name
     cut_power(point)
     time.sleep(0.05)
     Daemon.kill(daemon)
-    until(lambda: not daemon.family(), "no orphan", deadline=10)
+    until(lambda: not daemon.family(), "no orphan", deadline=60)
     promises.close()
     unmount(point)
-    until(lambda: not sh("losetup", "-j", str(image)), "the old life of the file system ends", deadline=20)
+    until(lambda: not sh("losetup", "-j", str(image)), "the old life of the file system ends", deadline=60)
     sh("mount", "-o", "loop", str(image), str(point))
     assert promises.lost(point / name) == []
     daemon.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -18,7 +19,7 @@ import pytest
 from fontmill import Client
 
 FONT_PACKAGES = ("fontpkg-inter", "fontpkg-amiri", "fontpkg-noto-sans-devanagari")
-DEADLINE = 60.0
+DEADLINE = 120.0
 
 
 def font_files(package: str) -> list[Path]:
@@ -43,6 +44,7 @@ class Daemon:
     def __init__(self, folder: Path, root: Path, workers: int = 2, *more: str) -> None:
         self.folder = folder
         self.root = root
+        self.workers = workers
         self.socket = str(folder / "s" / "control.sock")
         self.words = [sys.executable, "-m", "fontmilld", "--socket", self.socket, "--state-dir", str(folder / "state"),
                       "--allow-root", str(root), "--workers", str(workers), *more]
@@ -52,7 +54,7 @@ class Daemon:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.words, stderr=log, stdout=log, stdin=subprocess.DEVNULL)
-        self.client = Client(self.socket, timeout=30)
+        self.client = Client(self.socket, timeout=60)
         until(self._answers, f"the daemon answers; {self.log.read_text()[-2000:]}")
 
     def _answers(self) -> bool:
@@ -72,7 +74,7 @@ class Daemon:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(40)
+        code = self.process.wait(60)
         self.client.close()
         return code
 
@@ -95,9 +97,38 @@ def fonts() -> list[str]:
 
 
 def begin(daemon: Daemon, fonts: list[str], project: str, samples: int = 40, **more: Any) -> str:
-    reply = daemon.client.start(output_path=str(daemon.root), project_name=project, fonts=fonts,
-                                num_samples=samples, **more)
-    return str(reply["session_id"])
+    options = {"output_path": str(daemon.root), "project_name": project, "fonts": fonts, "num_samples": samples, **more}
+    return str(daemon.client.start(**options)["session_id"])
+
+
+@contextlib.contextmanager
+def stopped(daemon: Daemon) -> Iterator[list[int]]:
+    """The daemon's workers stand still: they are given work and make nothing, however fast or slow the machine is."""
+    until(lambda: daemon.client.status()["daemon"]["workers_ready"] == daemon.workers, "every worker is up")
+    pids = daemon.pids()
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield pids
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def handed_out(daemon: Daemon, session: str) -> None:
+    until(lambda: daemon.client.status(session)["in_flight_samples"] > 0, "the workers are given work")
+
+
+def begin_paused(daemon: Daemon, fonts: list[str], project: str, samples: int, **more: Any) -> str:
+    """A session of which the first batches are made and nothing else, paused and quiet."""
+    with stopped(daemon):
+        session = begin(daemon, fonts, project, samples, **more)
+        handed_out(daemon, session)
+        daemon.client.pause(session)
+    paused = daemon.client.wait(session)
+    assert paused["status"] == "paused" and paused["quiescent"] and 0 < paused["exported_samples"] < paused["total_samples"], paused
+    return session
 
 
 def tree_digest(project: Path) -> dict[str, str]:
@@ -116,5 +147,5 @@ def alive(pid: int) -> bool:
 
 
 def fontmill(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "fontmill", *words], capture_output=True, text=True, timeout=120,
+    return subprocess.run([sys.executable, "-m", "fontmill", *words], capture_output=True, text=True, timeout=240,
                           check=False, env={**os.environ, **env}, stdin=subprocess.DEVNULL)

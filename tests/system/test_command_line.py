@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from system.conftest import Daemon, begin, fontmill, tree_digest, until
+from system.conftest import Daemon, begin, begin_paused, fontmill, stopped, tree_digest, until
 
 pytestmark = pytest.mark.system
 
@@ -33,17 +33,17 @@ def test_run_needs_no_service_and_a_second_run_finds_it_complete(tmp_path: Path,
 
 
 def test_interrupting_run_pauses_and_the_same_command_continues(tmp_path: Path, fonts: list[str]) -> None:
-    words = [sys.executable, "-m", "fontmill", *run_words(tmp_path, fonts, samples=1500)]
+    words = [sys.executable, "-m", "fontmill", *run_words(tmp_path, fonts, samples=2500)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
     until(lambda: list(tmp_path.glob("p/fonts/*/progress.json")), "the first checkpoint")
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert "run the same command to continue" in out + err
     assert not (tmp_path / "p" / ".fontmill.lock").exists()
-    end = fontmill(*run_words(tmp_path, fonts, samples=1500), "--json")
+    end = fontmill(*run_words(tmp_path, fonts, samples=2500), "--json")
     assert end.returncode == 0, end.stderr
-    assert json.loads(end.stdout.splitlines()[-1])["exported_samples"] == 4500
+    assert json.loads(end.stdout.splitlines()[-1])["exported_samples"] == 7500
 
 
 @pytest.mark.parametrize(("change", "status"), [
@@ -101,10 +101,12 @@ def test_output_outside_the_allowed_roots_is_denied(daemon: Daemon, fonts: list[
 
 def test_every_client_verb_works_against_the_service(daemon: Daemon, fonts: list[str]) -> None:
     socket = ("--socket", daemon.socket)
-    started = fontmill(*socket, "start", "--fonts", *fonts, "--out", str(daemon.root), "--project", "verbs", "--samples", "400", "--json")
-    session = json.loads(started.stdout)["session_id"]
-    paused = fontmill(*socket, "pause", session, "--json")
-    assert json.loads(paused.stdout)["status"] == "paused"
+    with stopped(daemon):
+        started = fontmill(*socket, "start", "--fonts", *fonts, "--out", str(daemon.root), "--project", "verbs", "--samples", "400", "--json")
+        session = json.loads(started.stdout)["session_id"]
+        assert json.loads(fontmill(*socket, "pause", session, "--no-wait", "--json").stdout)["status"] == "paused"
+    paused = json.loads(fontmill(*socket, "pause", session, "--json").stdout)
+    assert (paused["status"], paused["quiescent"]) == ("paused", True)
     assert json.loads(fontmill(*socket, "resume", session[:9], "--json").stdout)["status"] == "active"
     waited = fontmill(*socket, "wait", str(daemon.root / "verbs"), "--json")
     assert waited.returncode == 0 and json.loads(waited.stdout)["exported_samples"] == 1200
@@ -113,14 +115,12 @@ def test_every_client_verb_works_against_the_service(daemon: Daemon, fonts: list
         assert got.returncode == 0, got.stderr
         assert json.loads(got.stdout.splitlines()[-1])
     assert fontmill(*socket, "shutdown").returncode == 0
-    assert daemon.process.wait(20) == 0
+    assert daemon.process.wait(60) == 0
 
 
 def test_why_health_metrics_and_config_tell_what_an_operator_asks(daemon: Daemon, fonts: list[str]) -> None:
     socket = ("--socket", daemon.socket)
-    session = begin(daemon, fonts[:1], "asked", 20_000)
-    until(lambda: daemon.client.status(session)["exported_samples"] > 0, "it runs")
-    daemon.client.pause(session)
+    session = begin_paused(daemon, fonts[:1], "asked", 20_000)
     assert "fontmill resume" in fontmill(*socket, "why", session).stdout
     until(lambda: fontmill(*socket, "health").returncode == 0, "all is well")
     (told,) = daemon.client.metrics()["sessions"]
@@ -132,7 +132,7 @@ def test_why_health_metrics_and_config_tell_what_an_operator_asks(daemon: Daemon
 def test_sessions_are_found_by_path_and_by_font(daemon: Daemon, fonts: list[str]) -> None:
     socket = ("--socket", daemon.socket)
     for project, chosen in (("one", fonts[:1]), ("two", fonts[1:2])):
-        daemon.client.wait(begin(daemon, chosen, project, 3), timeout=60)
+        daemon.client.wait(begin(daemon, chosen, project, 3), timeout=120)
 
     def found(*words: str) -> list[str]:
         return [s["project_name"] for s in json.loads(fontmill(*socket, "list", *words, "--json").stdout)["sessions"]]

@@ -18,7 +18,7 @@ READER = Path(__file__).parents[2] / "docs/dataset.md"
 
 
 def verdict(daemon: Daemon, session: str) -> dict:
-    return daemon.client.call("verify", {"session": session, "level": "full"}, timeout=60)
+    return daemon.client.call("verify", {"session": session, "level": "full"}, timeout=120)
 
 
 def documented_reader() -> type:
@@ -60,7 +60,7 @@ def test_a_complete_compressed_project_is_read_rebuilt_started_again_and_refused
     daemon: Daemon, fonts: list[str], tmp_path: Path,
 ) -> None:
     session = begin(daemon, fonts[:1], "again", 10, compress_metadata=True)
-    daemon.client.wait(session, timeout=60)
+    daemon.client.wait(session, timeout=120)
     project = daemon.root / "again"
     before = tree_digest(project)
     pairs = documented_reader()(project)
@@ -70,7 +70,7 @@ def test_a_complete_compressed_project_is_read_rebuilt_started_again_and_refused
     rebuilt = fontmill("--socket", daemon.socket, "rebuild", str(project), font, "7", "--json", "--out", str(tmp_path))
     assert rebuilt.returncode == 0 and '"as_recorded":true' in rebuilt.stdout.replace(" ", ""), rebuilt.stdout + rebuilt.stderr
     assert begin(daemon, fonts[:1], "again", 10, compress_metadata=True) == session
-    assert daemon.client.wait(session, timeout=60)["status"] == "completed"
+    assert daemon.client.wait(session, timeout=120)["status"] == "completed"
     assert verdict(daemon, session)["ok"] and tree_digest(project) == before
     assert "gunzip -k" in (project / "README.md").read_text()
     assert [found["completed"] for found in daemon.client.call("detect", {"path": str(project)})["sessions"]] == [True]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from system.conftest import Daemon, begin, tree_digest, until
+from system.conftest import Daemon, begin, begin_paused, handed_out, stopped, tree_digest, until
 
 pytestmark = [pytest.mark.system, pytest.mark.root]
 
@@ -30,6 +30,16 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     chattr("-i", folder / "torn")
 
 
+def torn(daemon: Daemon, disk: Path, fonts: list[str], **more: object) -> str:
+    """A session whose path refuses new files while its workers hold work; the first batches are made."""
+    session = begin_paused(daemon, fonts, "torn", 150, output_path=str(disk), **more)
+    with stopped(daemon):
+        daemon.client.resume(session)
+        handed_out(daemon, session)
+        chattr("+i", disk / "torn")
+    return session
+
+
 def test_a_session_whose_path_fails_goes_on_in_the_fallback_and_repair_makes_it_whole(
     tmp_path: Path, disk: Path, fonts: list[str],
 ) -> None:
@@ -40,22 +50,18 @@ def test_a_session_whose_path_fails_goes_on_in_the_fallback_and_repair_makes_it_
     try:
         whole = begin(daemon, fonts, "whole", 150)
         assert daemon.client.wait(whole, timeout=120)["status"] == "completed"
-        reply = daemon.client.start(output_path=str(disk), project_name="torn", fonts=fonts, num_samples=150,
-                                    fallback_paths=[str(spare)])
-        session = reply["session_id"]
-        until(lambda: daemon.client.status(session)["exported_samples"] > 30, "some samples are on record")
-        chattr("+i", disk / "torn")
+        session = torn(daemon, disk, fonts, fallback_paths=[str(spare)])
         status = daemon.client.wait(session, timeout=120)
         assert (status["status"], status["output_path"], status["exported_samples"]) == ("completed", str(spare), 450)
         (part,) = status["parts"]
-        assert part["path"] == str(disk / "torn") and 30 < part["samples"] < 450
+        assert part["path"] == str(disk / "torn") and 0 < part["samples"] < 450
         here = len(list((spare / "torn").glob("fonts/*/images/*_clear.png")))
         assert here + part["samples"] == 450
         daemon.kill()
         daemon.start()
         daemon.client.call("adopt", {"path": str(spare / "torn")})
-        daemon.client.call("repair", {"session": session}, timeout=60)
-        mended = daemon.client.wait(session, timeout=60)
+        daemon.client.call("repair", {"session": session}, timeout=120)
+        mended = daemon.client.wait(session, timeout=120)
         assert (mended["status"], mended["exported_samples"], mended["parts"]) == ("completed", 450, [])
         assert tree_digest(spare / "torn") == tree_digest(root / "whole")
     finally:
@@ -68,10 +74,7 @@ def test_without_a_fallback_the_session_pauses_with_the_reason_and_goes_on_when_
 ) -> None:
     daemon = Daemon(tmp_path, tmp_path / "out")
     try:
-        reply = daemon.client.start(output_path=str(disk), project_name="torn", fonts=fonts, num_samples=150)
-        session = reply["session_id"]
-        until(lambda: daemon.client.status(session)["exported_samples"] > 30, "some samples are on record")
-        chattr("+i", disk / "torn")
+        session = torn(daemon, disk, fonts)
         status = until(lambda: (s := daemon.client.status(session))["pause_reasons"] and s, "it pauses")
         assert status["pause_reasons"] == ["fault"] and status["status"] == "paused"
         chattr("-i", disk / "torn")

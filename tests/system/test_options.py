@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fontmill import FontmillError
-from system.conftest import Daemon, begin, fontmill, tree_digest, until
+from system.conftest import Daemon, begin, begin_paused, fontmill, tree_digest, until
 
 pytestmark = pytest.mark.system
 
@@ -48,7 +48,7 @@ def test_killed_and_resumed_the_extra_files_are_the_same_and_say_what_they_shoul
 
 def test_another_text_is_another_project_and_the_same_text_goes_on(daemon: Daemon, fonts: list[str]) -> None:
     session = begin(daemon, fonts[:1], "texts", 10, text="user", text_content="first words\n")
-    daemon.client.wait(session, timeout=60)
+    daemon.client.wait(session, timeout=120)
     with pytest.raises(FontmillError) as refused:
         begin(daemon, fonts[:1], "texts", 10, text="user", text_content="first word\n")
     assert refused.value.slug == "project-differs" and "text_sha256" in refused.value.message
@@ -57,9 +57,7 @@ def test_another_text_is_another_project_and_the_same_text_goes_on(daemon: Daemo
 
 def test_a_project_carried_elsewhere_has_its_text_with_it(daemon: Daemon, fonts: list[str], tmp_path: Path) -> None:
     daemon.client.wait(begin(daemon, fonts, "reference", 200, **OPTIONS), timeout=120)
-    session = begin(daemon, fonts, "carried", 200, **OPTIONS)
-    daemon.client.pause(session)
-    assert daemon.client.wait(session)["exported_samples"] < 600
+    session = begin_paused(daemon, fonts, "carried", 200, **OPTIONS)
     daemon.stop()
     there = tmp_path / "there"
     there.mkdir()
@@ -77,20 +75,20 @@ def test_a_project_carried_elsewhere_has_its_text_with_it(daemon: Daemon, fonts:
 
 def test_a_missing_mask_is_repaired_and_a_missing_text_says_what_to_do(daemon: Daemon, fonts: list[str]) -> None:
     session = begin(daemon, fonts[:1], "holes", 10, text="user", text_content=TEXT, masks=True)
-    daemon.client.wait(session, timeout=60)
+    daemon.client.wait(session, timeout=120)
     project = daemon.root / "holes"
     before = tree_digest(project)
     mask = sorted(project.glob("fonts/*/images/*_mask.png"))[3]
     mask.unlink()
-    found = daemon.client.call("verify", {"session": session}, timeout=60)
+    found = daemon.client.call("verify", {"session": session}, timeout=120)
     assert [entry["file"] for entry in found["damaged"]] == [str(mask.relative_to(project))]
     assert fontmill("--socket", daemon.socket, "repair", session).returncode == 0
     assert tree_digest(project) == before
     (project / "text.txt").unlink()
-    deep = daemon.client.call("verify", {"session": session}, timeout=60)
+    deep = daemon.client.call("verify", {"session": session}, timeout=120)
     assert [(entry["file"], entry["kind"]) for entry in deep["damaged"]] == [("text.txt", "missing")]
     begin(daemon, fonts[:1], "holes", 10, text="user", text_content=TEXT, masks=True)
-    assert daemon.client.call("verify", {"session": session, "level": "deep"}, timeout=60)["ok"]
+    assert daemon.client.call("verify", {"session": session, "level": "deep"}, timeout=120)["ok"]
 
 
 def test_run_takes_files_and_refuses_a_wrong_preset_and_a_licence(tmp_path: Path, fonts: list[str]) -> None:

@@ -21,7 +21,7 @@ def test_a_preview_shows_what_a_session_would_make(daemon: Daemon, fonts: list[s
     got = fontmill("--socket", daemon.socket, "preview", "--fonts", *fonts, "--pairs", "3", "--columns", "1", "--seed", "5", "--out", str(sheet), "--json")
     assert got.returncode == 0, got.stderr
     assert json.loads(got.stdout)["pairs"] == 3
-    daemon.client.wait(begin(daemon, fonts, "made", 1, seed=5), timeout=60)
+    daemon.client.wait(begin(daemon, fonts, "made", 1, seed=5), timeout=120)
     folders = sorted((daemon.root / "made" / "fonts").iterdir(), key=lambda folder: [Path(font).stem.lower()[:8] for font in fonts].index(folder.name[:8]))
     pairs = [("", *((folder / "images" / f"{folder.name}_001_{half}.png").read_bytes() for half in ("clear", "blurred"))) for folder in folders]
     with Image.open(sheet) as drawn, Image.open(io.BytesIO(contact_sheet(pairs, 1))) as wanted:
@@ -40,10 +40,10 @@ def test_a_preview_refuses_what_a_session_would_refuse(daemon: Daemon, fonts: li
 
 def test_any_pair_is_rebuilt_alone_byte_for_byte(daemon: Daemon, fonts: list[str], tmp_path: Path) -> None:
     session = begin(daemon, fonts, "whole", 9, **OPTIONS)
-    daemon.client.wait(session, timeout=60)
+    daemon.client.wait(session, timeout=120)
     for folder in sorted((daemon.root / "whole" / "fonts").iterdir()):
         for index in (9, 1, 4):
-            answer = daemon.client.call("rebuild", {"session": session, "font": folder.name, "index": index}, timeout=60)
+            answer = daemon.client.call("rebuild", {"session": session, "font": folder.name, "index": index}, timeout=120)
             assert answer["as_recorded"] is True and answer["label"]["index"] == index
             assert sorted(name.rpartition("_")[2] for name in answer["files"]) == ["blurred.png", "clear.png", "kernel.png", "mask.png"]
             assert all((folder / "images" / name).read_bytes() == data for name, data in answer["files"].items())
@@ -51,7 +51,7 @@ def test_any_pair_is_rebuilt_alone_byte_for_byte(daemon: Daemon, fonts: list[str
 
 def test_rebuild_writes_into_a_folder_and_says_when_the_label_tells_otherwise(daemon: Daemon, fonts: list[str], tmp_path: Path) -> None:
     session = begin(daemon, fonts[:1], "changed", 3)
-    daemon.client.wait(session, timeout=60)
+    daemon.client.wait(session, timeout=120)
     folder, = (daemon.root / "changed" / "fonts").iterdir()
     words = ("--socket", daemon.socket, "rebuild", session, folder.name, "2", "--out", str(tmp_path))
     assert fontmill(*words).returncode == 0

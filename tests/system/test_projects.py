@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fontmill import FontmillError
-from system.conftest import Daemon, begin, fontmill, tree_digest, until
+from system.conftest import Daemon, begin, begin_paused, fontmill, tree_digest, until
 
 pytestmark = pytest.mark.system
 
@@ -61,14 +61,14 @@ def test_quick_verify_misses_a_flipped_bit_that_full_and_deep_find(daemon: Daemo
     data = bytearray(image.read_bytes())
     data[-20] ^= 4
     image.write_bytes(data)
-    verdicts = {level: daemon.client.call("verify", {"session": session, "level": level}, timeout=60)["ok"]
+    verdicts = {level: daemon.client.call("verify", {"session": session, "level": level}, timeout=120)["ok"]
                 for level in ("quick", "full", "deep")}
     assert verdicts == {"quick": True, "full": False, "deep": False}
 
 
 def test_deep_verify_of_an_undamaged_project_draws_everything_again_and_agrees(daemon: Daemon, fonts: list[str]) -> None:
     session = made(daemon, fonts, "deep", 15)
-    answer = daemon.client.call("verify", {"session": session, "level": "deep"}, timeout=60)
+    answer = daemon.client.call("verify", {"session": session, "level": "deep"}, timeout=120)
     assert answer["ok"], answer
 
 
@@ -76,9 +76,7 @@ def test_a_project_from_elsewhere_is_detected_and_adopted_with_its_fonts_at_anot
     daemon: Daemon, fonts: list[str], tmp_path: Path,
 ) -> None:
     made(daemon, fonts, "reference", 60)
-    session = begin(daemon, fonts, "moving", 60)
-    daemon.client.pause(session)
-    daemon.client.wait(session)
+    session = begin_paused(daemon, fonts, "moving", 60)
     daemon.stop()
     there = tmp_path / "there"
     (there / "out").mkdir(parents=True)
@@ -99,7 +97,7 @@ def test_a_project_from_elsewhere_is_detected_and_adopted_with_its_fonts_at_anot
         adopted = other.client.call("adopt", {"path": str(moved), "fonts": [str(new_fonts)]})
         assert adopted["session_id"] == session
         other.client.resume(session)
-        assert other.client.wait(session, timeout=60)["exported_samples"] == 180
+        assert other.client.wait(session, timeout=120)["exported_samples"] == 180
     finally:
         other.stop()
     assert tree_digest(moved) == tree_digest(daemon.root / "reference")
@@ -120,20 +118,18 @@ def test_a_font_that_vanished_fails_its_samples_and_retry_failed_takes_them_up(d
     mine = [tmp_path / Path(font).name for font in fonts[:2]]
     for font, copy in zip(fonts, mine, strict=False):
         shutil.copy(font, copy)
-    session = begin(daemon, [str(path) for path in mine], "vanishing", 40)
-    daemon.client.pause(session)
-    daemon.client.wait(session)
+    session = begin_paused(daemon, [str(path) for path in mine], "vanishing", 40)
     daemon.stop()
     mine[1].rename(tmp_path / "away")
     daemon.start()
     daemon.client.wait(session)
     daemon.client.resume(session)
-    status = daemon.client.wait(session, timeout=60)
+    status = daemon.client.wait(session, timeout=120)
     assert status["status"] == "completed" and status["failed_samples"] > 0
     assert status["exported_samples"] + status["failed_samples"] == 80
     (tmp_path / "away").rename(mine[1])
     daemon.client.call("retry-failed", {"session": session})
-    assert daemon.client.wait(session, timeout=60)["exported_samples"] == 80
+    assert daemon.client.wait(session, timeout=120)["exported_samples"] == 80
     assert tree_digest(daemon.root / "vanishing") == tree_digest(daemon.root / "reference")
 
 
@@ -168,21 +164,18 @@ def test_a_session_at_work_can_be_verified(daemon: Daemon, fonts: list[str]) -> 
     session = begin(daemon, fonts, "busy", 20_000)
     until(lambda: daemon.client.status(session)["exported_samples"] > 200, "it runs")
     for _ in range(3):
-        assert daemon.client.call("verify", {"session": session}, timeout=60)["damaged"] == []
+        assert daemon.client.call("verify", {"session": session}, timeout=120)["damaged"] == []
     assert daemon.client.status(session)["status"] == "active"
 
 
 def test_repair_makes_what_was_damaged_and_not_what_a_user_left_out(daemon: Daemon, fonts: list[str]) -> None:
-    session = begin(daemon, fonts, "early", 20_000)
-    until(lambda: daemon.client.status(session)["exported_samples"] > 50, "it runs")
-    daemon.client.pause(session)
-    daemon.client.wait(session)
+    session = begin_paused(daemon, fonts, "early", 20_000)
     whole = daemon.client.complete(session)
     project = daemon.root / "early"
     before = tree_digest(project)
     next(project.rglob("*_00003_clear.png")).unlink()
-    assert daemon.client.call("repair", {"session": session}, timeout=60)["remade_samples"] == 1
-    status = daemon.client.wait(session, timeout=60)
+    assert daemon.client.call("repair", {"session": session}, timeout=120)["remade_samples"] == 1
+    status = daemon.client.wait(session, timeout=120)
     assert status["status"] == "completed"
     assert (status["exported_samples"], status["skipped_samples"]) == (whole["exported_samples"], whole["skipped_samples"])
     assert tree_digest(project) == before
@@ -196,7 +189,7 @@ def test_a_cancelled_session_is_not_revived_by_repair(daemon: Daemon, fonts: lis
     next((daemon.root / "cut").rglob("*_00003_clear.png")).unlink()
     for verb in ("repair", "retry-failed"):
         with pytest.raises(FontmillError) as caught:
-            daemon.client.call(verb, {"session": session}, timeout=60)
+            daemon.client.call(verb, {"session": session}, timeout=120)
         assert caught.value.slug == "cancelled"
     assert begin(daemon, fonts, "cut", 20_000) == session, "who starts it again goes on"
 
@@ -205,5 +198,5 @@ def test_damaged_labels_count_the_pairs_that_are_remade(daemon: Daemon, fonts: l
     session = made(daemon, fonts[:1], "labels", 20)
     labels = next((daemon.root / "labels").rglob("metadata.jsonl"))
     labels.write_bytes(labels.read_bytes()[:-40])
-    assert daemon.client.call("repair", {"session": session}, timeout=60)["remade_samples"] <= 20
-    assert daemon.client.wait(session, timeout=60)["exported_samples"] == 20
+    assert daemon.client.call("repair", {"session": session}, timeout=120)["remade_samples"] <= 20
+    assert daemon.client.wait(session, timeout=120)["exported_samples"] == 20

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from system.conftest import Daemon, begin, tree_digest, until
+from system.conftest import Daemon, begin, begin_paused, tree_digest, until
 
 pytestmark = pytest.mark.system
 SAMPLES = 400
@@ -24,9 +24,7 @@ def test_a_font_that_changes_under_a_session_is_given_up_and_taken_up_again_when
     try:
         whole = begin(daemon, mine, "whole", SAMPLES)
         assert daemon.client.wait(whole)["exported_samples"] == 3 * SAMPLES
-        session = begin(daemon, mine, "torn", SAMPLES)
-        daemon.client.pause(session)
-        daemon.client.wait(session)  # no worker is at it any more
+        session = begin_paused(daemon, mine, "torn", SAMPLES)  # no worker is at it any more
 
         def changed() -> int:
             victim.write_bytes(victim.read_bytes()[:20_000] + b"rubbish")  # again and again, until it is looked at
@@ -40,7 +38,7 @@ def test_a_font_that_changes_under_a_session_is_given_up_and_taken_up_again_when
         status = daemon.client.wait(session)
         assert (status["status"], status["exported_samples"] + status["failed_samples"]) == ("completed", 3 * SAMPLES)
         shutil.copy(fonts[1], victim)
-        daemon.client.call("retry-failed", {"session": session}, timeout=60)
+        daemon.client.call("retry-failed", {"session": session}, timeout=120)
         assert daemon.client.wait(session)["exported_samples"] == 3 * SAMPLES
         assert tree_digest(root / "torn") == tree_digest(root / "whole")
     finally:

@@ -18,7 +18,7 @@ from fontmilld.store.ledger import SessionStore
 from fontmilld.testing.disk import FOREVER, Fault, SimulatedDisk
 from fontmilld.testing.export import PROJECT, SmallExport, small_session
 
-LONG = 20.0
+LONG = 60.0
 
 
 class Bench:
