@@ -45,7 +45,7 @@ def test_three_real_fonts_make_240_pictures_and_every_count_agrees(daemon: Daemo
     assert (project / "logs" / "export.log").stat().st_size > 0
     last = json.loads((project / "logs" / "performance.log").read_text().splitlines()[-1])
     assert (last["event"], last["samples"]) == ("finished", 120)
-    assert set(last["stages"]) == {"shape", "draw", "blur", "encode", "write", "wait"}
+    assert set(last["stages"]) == {"shape", "draw", "blur", "encode", "write", "stall", "wait"}
     assert sum(last["stages"].values()) == pytest.approx(1, abs=1e-3)
     assert not list(project.rglob("*.part")) and not (project / ".fontmill.lock").exists()
 
