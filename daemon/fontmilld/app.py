@@ -30,12 +30,11 @@ from fontmilld.manager import Opening, PersistentExportManager
 from fontmilld.memory import largest
 from fontmilld.monitor import MemoryWatch, SpaceWatch
 from fontmilld.opening import Mend, TreeOpener
+from fontmilld.pool import roles
 from fontmilld.pool.pool import HangLimits, Pool
-from fontmilld.pool.probe import probe_main
 from fontmilld.pool.prober import Prober
 from fontmilld.pool.process import Launcher, LocalChild
 from fontmilld.pool.vitals import Vitals, make_array
-from fontmilld.pool.worker import worker_main
 from fontmilld.projects import ProjectOperations
 from fontmilld.session import ManagedSession
 from fontmilld.settings import RELOADABLE, DaemonSettings, reloaded
@@ -269,14 +268,14 @@ class Daemon:
     # Processes ---------------------------------------------------------------------------------------
 
     def _spawn_worker(self, slot: int) -> LocalChild:
-        return self._launcher.launch(worker_main, self._array, slot, stack_file=self.stack_file(slot))
+        return self._launcher.launch(roles.worker, self._array, slot, stack_file=self.stack_file(slot))
 
     def stack_file(self, slot: int) -> str:
         """Where a hung worker's stack is found."""
         return f"{self.settings.state_dir}/worker-{slot}.stack"
 
     def _spawn_probe(self) -> LocalChild:
-        return self._launcher.launch(probe_main, self.settings.probe_memory_mib << 20, self.settings.probe_seconds)
+        return self._launcher.launch(roles.probe, self.settings.probe_memory_mib << 20, self.settings.probe_seconds)
 
     def _pulse(self, slot: int) -> Any:
         return Vitals(self._array, slot).read()

@@ -10,7 +10,7 @@ from typing import Any
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, FontInfo, Part
 from fontmilld.core import layout
-from fontmilld.render import sketch
+from fontmilld.render.twins import near_duplicates
 from fontmilld.store.exporter import create_project_structure
 from fontmilld.store.files import LocalTree
 from fontmilld.store.ledger import SessionStore
@@ -158,7 +158,7 @@ def flag_near_duplicates(fonts: tuple[FontInfo, ...]) -> tuple[FontInfo, ...]:
 
     A thousand fonts take seconds to compare: not on the loop's thread.
     """
-    near = sketch.near_duplicates([font.record.get("sketch", {}) if font.accepted else {} for font in fonts])
+    near = near_duplicates([font.record.get("sketch", {}) if font.accepted else {} for font in fonts])
     return tuple(
         replace(font, record={**font.record, "near_duplicates": [
             {"font_id": fonts[twin.at].font_id, "similarity": twin.similarity, "scripts": list(twin.scripts)} for twin in found]})

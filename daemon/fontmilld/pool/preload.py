@@ -8,6 +8,11 @@ from __future__ import annotations
 
 import gc
 
+# What fontTools imports when a process opens its first font, for all of them at once.
+import fontTools.ttLib.tables._f_v_a_r
+import fontTools.ttLib.tables._n_a_m_e
+import fontTools.ttLib.tables.O_S_2f_2  # noqa: F401
+
 import fontmilld.pool.probe
 import fontmilld.pool.worker  # noqa: F401  # the modules whose functions the children run
 from fontmilld.render import noise
@@ -16,5 +21,4 @@ from fontmilld.render.languages import LANGUAGES, common_words
 for _language in LANGUAGES:
     common_words(_language)
 noise.pool()
-gc.collect()
 gc.freeze()

@@ -17,7 +17,6 @@ from fontmilld.render.faces import Face, FontProblem, count_faces, font_id_for, 
 from fontmilld.render.fingerprint import fingerprint, missing_parts
 from fontmilld.render.pair import PairRenderer, RenderedPair
 from fontmilld.render.settings import RenderSettings
-from fontmilld.render.sheet import caption, contact_sheet
 
 MAX_FILE_BYTES = 256 << 20
 MAX_FACES = 64
@@ -45,6 +44,9 @@ def _allow(seconds: float) -> None:
 
 def draw_sheet(task: SheetTask) -> SheetDone:
     """Put pairs on a contact sheet."""
+    # Not at the top: Pillow is for this alone, and few ask for it.
+    from fontmilld.render.sheet import contact_sheet  # noqa: PLC0415
+
     try:
         return SheetDone(task.serial, contact_sheet(task.pairs, task.columns))
     except (ValueError, MemoryError, OSError) as error:
@@ -101,7 +103,7 @@ def _probe_face(
         for index in range(1, max(1, samples) + 1):
             pair = renderer.render(index)
             if isinstance(pair, RenderedPair):
-                pairs.append((caption(font_id, pair.label), pair.clear, pair.blurred))
+                pairs.append((_caption(font_id, pair.label), pair.clear, pair.blurred))
         entry |= {"record": record, "wanted_id": font_id}
     except FontProblem as problem:
         entry |= {"slug": problem.slug, "reason": problem.reason}
@@ -110,6 +112,13 @@ def _probe_face(
     except Exception as error:
         entry |= {"slug": "font-unreadable", "reason": f"The face cannot be inspected ({type(error).__name__})."}
     return entry, pairs[:samples]
+
+
+def _caption(font_id: str, label: Mapping[str, Any]) -> str:
+    """What a sheet says of a pair: script, kinds of blur, PSNR, font."""
+    blur = "+".join(kernel["kind"] for kernel in label["psf"]) or "no blur"
+    psnr = "" if label["psnr"] is None else f"{label['psnr']:.0f} dB  "
+    return f"{label['script']}  {blur}  {psnr}{font_id}"
 
 
 def _refused(serial: int, slug: str, reason: str, sha256: str = "") -> ProbeDone:

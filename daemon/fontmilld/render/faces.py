@@ -42,7 +42,7 @@ class FaceReport:
     `usable` holds the drawable text characters as ranges of `charset.to_ranges`; `scripts` counts them
     by ISO 15924 code. `strikes` are the sizes, in px per em, of a face that is drawn from bitmaps.
     `drawable_by` says how drawability was established. `sketch` is for finding near-duplicates
-    (`sketch.near_duplicates`).
+    (`twins.near_duplicates`).
     """
 
     sha256: str

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
 from fontmilld.render import charset
+from fontmilld.render.wordlists import top_words
 
 _LIST_SIZE: Final = 3000
 _LONGEST: Final = 24
+# The lists are case-folded, which turns the final sigma into the other one.
+_FOLDED_SIGMA: Final = re.compile("σ$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +57,21 @@ def direction_of(script: str) -> str:
 @functools.lru_cache(maxsize=64)
 def common_words(language: Language) -> tuple[str, ...]:
     """Return up to 3,000 common words, NFC, in the language's own letters, most frequent first."""
-    # Not at the top: the supervisor imports this module, and never asks for words.
-    import wordfreq  # noqa: PLC0415
-
-    words = wordfreq.top_n_list(language.tag, _LIST_SIZE, wordlist="small")
-    # The library keeps whole lists, 100 MB for all languages.
-    wordfreq.get_frequency_list.cache_clear()
-    wordfreq.top_n_list.cache_clear()
-    kept = (_spelt(unicodedata.normalize("NFC", word), language) for word in words)
-    return tuple(word for word in kept if _is_plain(word, language))
-
-
-def _spelt(word: str, language: Language) -> str:
-    # The lists are case-folded, which turns the final sigma into the other one.
-    return f"{word[:-1]}ς" if language.script == "Grek" and word.endswith("σ") else word
+    lines = unicodedata.normalize("NFC", "\n".join(top_words(language.tag, _LIST_SIZE)))
+    if language.script == "Grek":
+        lines = _FOLDED_SIGMA.sub("ς", lines)
+    # All lists together have 80,000 words: they are judged in one go, by what may not be in them.
+    strange = {character for character in set(lines) if not _is_letter(character, language)}
+    marks = {character for character in set(lines) if not charset.is_base(ord(character))}
+    plain = re.compile(f"^{_none_of(strange | marks)}{_none_of(strange)}{{0,{_LONGEST - 1}}}$", re.MULTILINE)
+    return tuple(plain.findall(lines))
 
 
-def _is_plain(word: str, language: Language) -> bool:
-    if not 0 < len(word) <= _LONGEST or not charset.is_base(ord(word[0])):
-        return False
-    allowed = language.letters | {"Zinh"}
-    return all(
-        charset.script_of(ord(c)) in allowed or c in "'’" or (c == "ー" and "Kana" in allowed) for c in word
-    )
+def _none_of(characters: set[str]) -> str:
+    return "[^" + "".join(map(re.escape, sorted({"\n", *characters}))) + "]"
+
+
+def _is_letter(character: str, language: Language) -> bool:
+    if charset.script_of(ord(character)) in language.letters | {"Zinh"}:
+        return True
+    return character in "'’" or (character == "ー" and "Kana" in language.letters)

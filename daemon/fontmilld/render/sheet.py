@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -38,13 +38,6 @@ def contact_sheet(images: Sequence[tuple[str, bytes, bytes]], columns: int = 2) 
     out = io.BytesIO()
     sheet.save(out, "PNG")
     return out.getvalue()
-
-
-def caption(font_id: str, label: Mapping[str, Any]) -> str:
-    """Return what a sheet says of a pair: script, kinds of blur, PSNR, font."""
-    blur = "+".join(kernel["kind"] for kernel in label["psf"]) or "no blur"
-    psnr = "" if label["psnr"] is None else f"{label['psnr']:.0f} dB  "
-    return f"{label['script']}  {blur}  {psnr}{font_id}"
 
 
 def _cell(caption: str, clear: bytes, blurred: bytes) -> Image.Image:

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+import unicodedata
 import zlib
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from fontmilld.render import encode, languages, noise
+from fontmilld.render import charset, encode, languages, noise, wordlists
 from fontmilld.render.fingerprint import fingerprint, missing_parts
 from fontmilld.render.settings import RenderSettings
 from fontmilld.render.stream import Concern, SampleStreams
@@ -128,9 +129,18 @@ def test_a_png_does_not_depend_on_what_memory_held_before():
         assert encode.png(pictures[at]) == wanted[at]
 
 
-def test_word_lists_leave_nothing_behind():
+@pytest.mark.parametrize("language", languages.LANGUAGES, ids=lambda language: language.tag)
+def test_word_lists_are_those_of_the_library(language):
     import wordfreq
 
-    languages.common_words.cache_clear()
-    assert len(languages.common_words(languages.LANGUAGES[0])) > 1000
-    assert wordfreq.top_n_list.cache_info().currsize == wordfreq.get_frequency_list.cache_info().currsize == 0
+    wanted = wordfreq.top_n_list(language.tag, 500, wordlist="small")
+    assert wordlists.top_words(language.tag, 500) == wanted
+
+
+def test_word_lists_have_the_letters_of_their_language_only():
+    for language in languages.LANGUAGES:
+        words = languages.common_words(language)
+        assert len(words) > 1000
+        assert all(charset.script_of(ord(c)) in {*language.letters, "Zinh"} or c in "'’ー" for word in words for c in word)
+        assert all(0 < len(word) <= 24 and charset.is_base(ord(word[0])) for word in words)
+        assert words == tuple(unicodedata.normalize("NFC", word) for word in words)

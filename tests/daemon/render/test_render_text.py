@@ -13,7 +13,7 @@ from fontTools.ttLib import TTFont
 from PIL import Image
 
 from daemon.render.realfonts import debian_fonts
-from fontmilld.render import presetlib, sketch
+from fontmilld.render import presetlib, twins
 from fontmilld.render.faces import FontProblem, inspect_face
 from fontmilld.render.pair import PairRenderer
 from fontmilld.render.pseudowords import Letters
@@ -145,7 +145,7 @@ def test_snr_is_left_open_where_later_steps_mix_noise_and_signal(faces):
 
 def test_near_duplicates_are_recognised(font_bytes, collection):
     reports = [inspect_face(font_bytes(name), 0).sketch for name in ("amiri", "inter", "cairo")]
-    found = sketch.near_duplicates([*reports, inspect_face(collection, 1).sketch])
+    found = twins.near_duplicates([*reports, inspect_face(collection, 1).sketch])
     assert [[twin.at for twin in twins] for twins in found] == [[], [3], [], [1]]
     assert (found[1][0].similarity, found[1][0].scripts) == (1.0, ("Cyrl", "Grek", "Latn"))
     assert max(map(len, reports)) <= 4 * 16
@@ -162,8 +162,8 @@ def test_a_borrowed_alphabet_is_recognised_behind_thousands_of_other_characters(
     font.save(out)
     whole, part = inspect_face(data, 0), inspect_face(out.getvalue(), 0)
     assert part.usable_count < whole.usable_count / 50
-    (near,), _ = sketch.near_duplicates([whole.sketch, part.sketch])
-    assert near == sketch.Twin(1, 1.0, ("Latn",))
+    (near,), _ = twins.near_duplicates([whole.sketch, part.sketch])
+    assert near == twins.Twin(1, 1.0, ("Latn",))
 
 
 @pytest.mark.parametrize("name", ("NachlieliCLM-Light", "NachlieliCLM-Bold"))
@@ -184,7 +184,7 @@ def test_a_face_with_converted_curves_is_recognised(name):
     font.save(out)
     other = debian_fonts("truetype/culmus/NachlieliCLM-*Oblique.otf")[0]
     data = (path.read_bytes(), other.read_bytes(), out.getvalue())
-    found = sketch.near_duplicates([inspect_face(each, 0).sketch for each in data])
+    found = twins.near_duplicates([inspect_face(each, 0).sketch for each in data])
     assert [[twin.at for twin in twins] for twins in found] == [[2], [], [0]]
 
 
