@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 
 _HEADER: Final = {"format": "cB", "version": 1}
 # The library leaves these out of its lists, too: it reckons how common numbers are.
