@@ -6,6 +6,7 @@ Times are ISO 8601 UTC strings where they are stored, seconds (float) where they
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
@@ -21,23 +22,32 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """A map of JSON types, nested records included."""
-        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        return {name: _plain(getattr(self, name)) for name in _field_names(type(self))}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild from `to_dict`'s map. Raises TypeError when a required key is missing."""
-        known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        known = _field_names(cls)
         return cls(**{k: _shaped(cls, k, v) for k, v in data.items() if k in known})
 
 
+@functools.cache
+def _field_names(cls: type[Any]) -> tuple[str, ...]:
+    return tuple(f.name for f in dataclasses.fields(cls))
+
+
+_SCALARS = frozenset({str, int, float, bool, bytes, type(None)})
+
+
 def _plain(value: Any) -> Any:
-    if isinstance(value, Record):
-        return value.to_dict()
+    # Every message and every file of state comes through here: most of what they hold is scalars.
+    if type(value) in _SCALARS:
+        return value
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [item if type(item) in _SCALARS else _plain(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
+        return {key: item if type(item) in _SCALARS else _plain(item) for key, item in value.items()}
+    return value.to_dict() if isinstance(value, Record) else value
 
 
 def _shaped(cls: type[Any], key: str, value: Any) -> Any:

@@ -19,7 +19,7 @@ from fontmilld.documents.accounts import Account, some_labels
 from fontmilld.documents.charts import histogram, shares
 from fontmilld.store.tree import Tree
 
-LABELS: Final = 6000
+LABELS: Final = 2000
 """Labels looked at, as far as there are fewer fonts."""
 PAIRS: Final = 48
 PICTURE_BYTES: Final = 12 << 20

@@ -16,9 +16,9 @@ import fontTools.ttLib.tables.O_S_2f_2  # noqa: F401
 import fontmilld.pool.probe
 import fontmilld.pool.worker  # noqa: F401  # the modules whose functions the children run
 from fontmilld.render import noise
-from fontmilld.render.languages import LANGUAGES, common_words
+from fontmilld.render.languages import LANGUAGES, letters_of
 
 for _language in LANGUAGES:
-    common_words(_language)
+    letters_of(_language)
 noise.pool()
 gc.freeze()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import functools
 import unicodedata
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from fontmilld.render import charset, usertext
 from fontmilld.render.faces import Face, FontProblem
-from fontmilld.render.languages import LANGUAGES, Language, common_words, direction_of
+from fontmilld.render.languages import LANGUAGES, Language, direction_of, letters_of, words_without
 from fontmilld.render.pseudowords import Letters
 from fontmilld.render.settings import RenderSettings
 from fontmilld.render.stream import Stream
@@ -227,17 +228,8 @@ def _find_alphabets(face: Face) -> list[_Alphabet]:
     """Group what can stand alone by script; characters of the other direction stay out of a line."""
     groups: dict[str, list[str]] = {}
     for cp in sorted(face.usable):
-        character = chr(cp)
-        script = charset.script_of(cp)
-        if script in {"Zinh", "Zzzz", "Brai"} or not charset.is_base(cp):
-            # Private-use characters have no script; shape them like Latin.
-            script = "Latn" if charset.is_private(cp) else ""
-        if script == "Zyyy" or not script or unicodedata.normalize("NFC", character) != character:
-            continue
-        if unicodedata.decomposition(character).startswith(_FORMS):
-            continue
-        if unicodedata.bidirectional(character) in _STRONG[direction_of(script)]:
-            groups.setdefault(script, []).append(character)
+        if script := _alphabet_of(cp):
+            groups.setdefault(script, []).append(chr(cp))
     if set(groups) <= {"Latn"}:
         ascii_text = [chr(c) for c in range(0x21, 0x7F) if c in face.usable]
         groups["Latn"] = sorted({*groups.get("Latn", []), *ascii_text})
@@ -247,6 +239,21 @@ def _find_alphabets(face: Face) -> list[_Alphabet]:
     return [_Alphabet(s, tuple(chars)) for s, chars in sorted(groups.items()) if len(chars) >= max(1, fewest)]
 
 
+@functools.lru_cache(maxsize=1 << 16)
+def _alphabet_of(cp: int) -> str:
+    """Return the script in whose alphabet the character can stand alone; "" for none."""
+    character = chr(cp)
+    script = charset.script_of(cp)
+    if script in {"Zinh", "Zzzz", "Brai"} or not charset.is_base(cp):
+        # Private-use characters have no script; shape them like Latin.
+        script = "Latn" if charset.is_private(cp) else ""
+    if script == "Zyyy" or not script or unicodedata.normalize("NFC", character) != character:
+        return ""
+    if unicodedata.decomposition(character).startswith(_FORMS):
+        return ""
+    return script if unicodedata.bidirectional(character) in _STRONG[direction_of(script)] else ""
+
+
 def _find_vocabularies(face: Face) -> dict[str, list[_Vocabulary]]:
     """Return, by script, the first few languages of which the face draws enough words."""
     found: dict[str, list[_Vocabulary]] = {}
@@ -254,7 +261,7 @@ def _find_vocabularies(face: Face) -> dict[str, list[_Vocabulary]]:
         have = found.setdefault(language.script, [])
         if len(have) == _LANGUAGES_PER_SCRIPT or not language.letters & face.report.scripts.keys():
             continue
-        words = tuple(word for word in common_words(language) if face.can_draw(word))
+        words = words_without(language, face.missing_of(letters_of(language)))
         if len(words) >= _FEWEST_WORDS:
             have.append(_Vocabulary(language, words, words[0].upper() != words[0]))
     return {script: have for script, have in found.items() if have}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -82,7 +82,9 @@ def _without_rules(face: Any, drawn: set[int]) -> set[str]:
     return lacking - {"Arab"} if _ARABIC_FORM in drawn else lacking
 
 
-def _worst(probes: Iterable[_Probe], gid: int) -> str:
+def _worst(probes: Sequence[_Probe], gid: int) -> str:
+    if len(probes) == 1:
+        return probes[0].judge(gid)
     judgements = {probe.judge(gid) for probe in probes} or {"empty"}
     return next(worse for worse in ("empty", "tofu", "ink") if worse in judgements)
 

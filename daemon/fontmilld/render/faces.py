@@ -168,6 +168,10 @@ class Face:
         """Return True if every character of `text` is usable; the space counts if it is mapped."""
         return self._drawable.issuperset(text)
 
+    def missing_of(self, characters: frozenset[str]) -> frozenset[str]:
+        """Return those of `characters` that `can_draw` says no to."""
+        return characters - self._drawable
+
     @property
     def has_space(self) -> bool:
         """Return True if the face maps U+0020, so that words can be set apart."""

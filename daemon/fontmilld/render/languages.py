@@ -67,6 +67,19 @@ def common_words(language: Language) -> tuple[str, ...]:
     return tuple(plain.findall(lines))
 
 
+@functools.lru_cache(maxsize=64)
+def letters_of(language: Language) -> frozenset[str]:
+    """Return all characters of the language's common words."""
+    return frozenset().union(*common_words(language))
+
+
+@functools.lru_cache(maxsize=128)
+def words_without(language: Language, missing: frozenset[str]) -> tuple[str, ...]:
+    """Return the common words that have none of the characters `missing`. Most faces lack the same ones."""
+    words = common_words(language)
+    return tuple(word for word in words if missing.isdisjoint(word)) if missing else words
+
+
 def _none_of(characters: set[str]) -> str:
     return "[^" + "".join(map(re.escape, sorted({"\n", *characters}))) + "]"
 

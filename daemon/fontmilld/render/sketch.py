@@ -61,7 +61,7 @@ def _looks(font: TypeFont, rasterizer: Rasterizer, cp: int) -> str:
         matrix = (across, 0.0, 0.0, -down, -left * across, top * down)
         ink = rasterizer.coverage(font, [(gid, matrix)], (_PX, _PX))
     side = _PX // _CELLS
-    cells = ink.reshape(_CELLS, side, _CELLS, side).mean(axis=(1, 3)) >= 128
+    cells = ink.reshape(_CELLS, side, _CELLS, side).sum(axis=(1, 3), dtype=np.uint32) >= 128 * side * side
     lengths = (font.reckon(chr(cp)), right - left, top - bottom)
     packed = "".join(f"{min(round(length / _UNIT), 0xFFF):03x}" for length in lengths)
     return packed + np.packbits(cells).tobytes().hex()

@@ -197,16 +197,13 @@ class LocalTree:
         raise OSError(errno.ELOOP, "not a regular file")
 
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
-        blocks: list[bytes] = []
-        left = length
-        for block in self.stream(name, start):
-            blocks.append(block if left is None else block[:left])
-            left = None if left is None else left - len(block)
-            if left is not None and left <= 0:
-                break
-        return b"".join(blocks)
+        return b"".join(self._blocks(name, start, length))
 
     def stream(self, name: str, start: int = 0) -> Iterator[bytes]:
+        return self._blocks(name, start, None)
+
+    def _blocks(self, name: str, start: int, left: int | None) -> Iterator[bytes]:
+        """At most `left` bytes from `start`: no more is read than is asked for."""
         fd = self._open_to_read(name)
         if fd is None:
             return
@@ -214,8 +211,9 @@ class LocalTree:
             with call("read"):
                 if start:
                     self._kernel.seek(fd, start)
-                while block := self._kernel.read(fd, BLOCK):
+                while block := self._kernel.read(fd, BLOCK if left is None else min(BLOCK, left)):
                     yield block
+                    left = None if left is None else left - len(block)
         finally:
             self._kernel.close(fd)
 

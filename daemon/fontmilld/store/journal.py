@@ -53,7 +53,11 @@ def blocks(tree: Tree, name: str, start: int = 0) -> Iterator[bytes]:
 
 def read(tree: Tree, name: str, start: int, length: int) -> bytes:
     """`length` bytes of the labels from `start`, fewer at their end."""
-    return b"".join(_bounded(blocks(tree, name, start), length))
+    if not is_packed(tree, name):
+        piece = tree.read(name, start, length)
+        if piece or not is_packed(tree, name):  # see `blocks`
+            return piece
+    return b"".join(_bounded(gzipped.unpacked(tree, name + layout.PACKED_SUFFIX, start), length))
 
 
 def drop_cache(tree: Tree, name: str) -> None:
