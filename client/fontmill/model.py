@@ -22,12 +22,12 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """A map of JSON types, nested records included."""
-        return {name: _plain(getattr(self, name)) for name in _field_names(type(self))}
+        return {name: _plain(getattr(self, name)) for name in _field_names(type(self))}  # type: ignore[arg-type]
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild from `to_dict`'s map. Raises TypeError when a required key is missing."""
-        known = _field_names(cls)
+        known = _field_names(cls)  # type: ignore[arg-type]
         return cls(**{k: _shaped(cls, k, v) for k, v in data.items() if k in known})
 
 
