@@ -25,6 +25,10 @@
     part(label) \
     part(text) \
     part(psf) \
-    part(strip)
+    part(strip) \
+    part(paint) \
+    part(clouds) \
+    part(fields) \
+    part(finish)
 
 #endif

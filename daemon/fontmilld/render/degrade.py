@@ -14,6 +14,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from fontmilld.native import core
 from fontmilld.render import extensions, light, metrics, noise, psf
 from fontmilld.render.light import Codes, Picture
 from fontmilld.render.psf import Psf
@@ -22,6 +23,7 @@ from fontmilld.render.recipe import Degradation, Spec
 RESIZES: Final = frozenset({"resize", "target-resize", "final-resize"})
 _FILTERS: Final = {"area": cv2.INTER_AREA, "bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
 _GRID: Final = np.float32(256)
+_FAR: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def degrade(scene: Picture, plan: Plan, margin: int) -> Degraded:
         if number > last_wide:
             frame.crop()
             if clean is None:
-                clean = frame.codes.copy()
+                clean = frame.codes
         frame.take(step, kernel)
     frame.crop()
     picture = frame.quantised()
@@ -102,8 +104,12 @@ def _noisy_before(plan: Plan, last_wide: int) -> bool:
     return any(kernel is None and step.kind not in RESIZES for step, kernel in steps)
 
 
-def _snr(picture: Picture, clean: Codes) -> float | None:
-    signal = np.rint(clean * _GRID).astype(np.int32)
+def _snr(picture: Picture, clean: Any) -> float | None:
+    codes = np.asarray(clean, np.float32)
+    if core is not None:
+        power, total, squares = core.compared(codes, picture)
+        return metrics.snr_of(power, total, squares, picture.size)
+    signal = np.clip(np.rint(codes * _GRID), -_FAR, _FAR).astype(np.int32)
     return metrics.snr(signal, picture.astype(np.int32) << 8, signal.size)
 
 
@@ -134,7 +140,8 @@ class _Frame:
         elif step.kind in noise.MODELS:
             self.codes = noise.MODELS[step.kind](np.asarray(self.codes, np.float32), step)
         else:
-            self.codes = extensions.degradation(step.kind).apply(np.asarray(self.codes, np.float32), step)
+            # A copy of its own: an extension may write into what it gets.
+            self.codes = extensions.degradation(step.kind).apply(np.array(self.codes, np.float32), step)
 
     def crop(self) -> None:
         """Cut what is left of the margin; a picture still at full size keeps none of it."""
@@ -149,6 +156,10 @@ class _Frame:
         """Return the codes rounded to 8 bits."""
         if self.codes.dtype == np.uint8:
             return np.ascontiguousarray(self.codes)
+        if core is not None and self.codes.dtype == np.float32:
+            whole = np.empty(self.codes.shape, np.uint8)
+            core.rounded(self.codes, whole)
+            return whole
         rounded: Codes = np.rint(self.codes)
         return np.clip(rounded, 0, 255, out=rounded).astype(np.uint8)
 

@@ -51,6 +51,11 @@ def convolve(codes: Any, kernel: Psf, light: str) -> Codes:
     return blurred
 
 
+def tables(light: str) -> tuple[Levels, Codes]:
+    """Return the light levels of codes in steps of 1/64, and the codes of light levels."""
+    return _decode_fine(light), _encode(light)
+
+
 def _compiled(codes: Any, kernel: Psf, light: str) -> Codes:
     assert core is not None
     rows, cols, *channels = codes.shape

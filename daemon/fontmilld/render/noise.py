@@ -13,12 +13,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from fontmilld.native import core
 from fontmilld.render import light
 from fontmilld.render.recipe import Spec
 
 _POOL: Final = 1 << 20
 _KEY: Final = 0x666F6E746D696C6C
-_GRID: Final = 4096.0
+GRID: Final = 4096
 # Codes of 8 bits in 16, with room for the sign and for noise that adds up to 5.3 sigma.
 SHIFT: Final = 6
 FINE: Final = 1 << SHIFT
@@ -26,6 +27,7 @@ MOST_FINE_SIGMA: Final = 40.0
 
 Field = np.ndarray[Any, np.dtype[np.float32]]
 Fine = np.ndarray[Any, np.dtype[np.int16]]
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 @functools.lru_cache(maxsize=1)
@@ -33,7 +35,7 @@ def pool() -> Fine:
     """Return the deviates, in steps of sigma/4096: all within 6 sigma."""
     values = np.random.Generator(np.random.Philox(key=_KEY)).standard_normal(_POOL)
     # A coarse grid swallows last-digit differences between mathematical libraries.
-    found: Fine = np.rint(values * _GRID).astype(np.int16)
+    found: Fine = np.rint(values * GRID).astype(np.int16)
     found.flags.writeable = False
     return found
 
@@ -43,16 +45,38 @@ def field(seed: int, shape: tuple[int, ...]) -> Field:
 
     The same `seed` (0 <= seed < 2**63) and shape give the same field on any machine.
     """
+    if core is not None:
+        out = np.empty(shape, np.float32)
+        core.add_noise(pool(), seed, 1.0, None, out)
+        return out
     length = math.prod(shape[1:])
     drawn = _windows(length)[_starts((seed,), shape[0], length)].astype(np.float32)
-    drawn *= np.float32(1 / _GRID)
+    drawn *= np.float32(1 / GRID)
     found: Field = drawn.reshape(shape)
+    return found
+
+
+def byte_field(seed: int, shape: tuple[int, int]) -> Bytes:
+    """Return the field (rows, columns) in bytes: 40 to a sigma, 128 for 0, cut to 0..255."""
+    if core is not None:
+        out = np.empty(shape, np.uint8)
+        core.noise_bytes(pool(), seed, out)
+        return out
+    rows, length = shape
+    drawn = _windows(length)[_starts((seed,), rows, length)].astype(np.int32)
+    found: Bytes = np.clip((drawn * 40 + (128 * GRID + GRID // 2)) // GRID, 0, 255).astype(np.uint8)
+    return found
+
+
+def coarse(seed: int, shape: tuple[int, int]) -> Fine:
+    """Return the field (rows, columns) in whole numbers, GRID to a sigma."""
+    found: Fine = _windows(shape[1])[_starts((seed,), *shape)]
     return found
 
 
 def gain(sigma: float) -> int:
     """Return what `fine_fields` multiplies deviates by for a sigma of `sigma` codes, below MOST_FINE_SIGMA."""
-    return round(sigma * FINE * 2**15 / _GRID)
+    return round(sigma * FINE * 2**15 / GRID)
 
 
 def fine_fields(steps: Sequence[Spec], shape: tuple[int, int]) -> Fine:
@@ -80,6 +104,10 @@ def _windows(length: int) -> Fine:
 
 def _gaussian(codes: Field, step: Spec) -> Field:
     """Add normal noise of `sigma` codes."""
+    if core is not None:
+        noisy = np.empty(codes.shape, np.float32)
+        core.add_noise(pool(), step["seed"], step["sigma"], codes, noisy)
+        return noisy
     out = field(step["seed"], codes.shape)
     out *= np.float32(step["sigma"])
     out += codes
@@ -89,6 +117,10 @@ def _gaussian(codes: Field, step: Spec) -> Field:
 def _poisson_gaussian(codes: Field, step: Spec) -> Field:
     """Add noise of variance shot x + read at a light of x (0..1), as sensors do; then clip, as they do."""
     how = step["light"]
+    if core is not None:
+        noisy = np.empty(codes.shape, np.float32)
+        core.sensor_noise(pool(), step["seed"], step["shot"], step["read"], *light.tables(how), codes, noisy)
+        return noisy
     levels = light.decode(codes, how)
     variance = levels * np.float32(step["shot"]) + np.float32(step["read"])
     return light.encode(levels + np.sqrt(variance) * field(step["seed"], codes.shape), how)
