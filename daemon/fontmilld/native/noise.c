@@ -1,6 +1,5 @@
 /* Noise fields from the pool of deviates; render/noise.py is its equal. */
 
-#include "buffers.h"
 #include "noise.h"
 #include "shake.h"
 

@@ -27,6 +27,10 @@ int fm_picture(FmPicture *picture, PyObject *object, const char *formats, int wr
 /* Take contiguous values of any shape; for None `data` stays NULL. */
 int fm_vector(FmVector *vector, PyObject *object, char format);
 
+/* Take contiguous memory of `items` (or, if negative, any number of) values of `size` bytes each, whatever their format. On
+   failure -1, with an exception set, and then there is nothing to release. */
+int fm_take(PyObject *object, Py_buffer *view, Py_ssize_t size, Py_ssize_t items, int writable, const char *name);
+
 /* Release buffers, those never taken too; NULL ends the list. */
 void fm_release(Py_buffer *first, ...);
 
