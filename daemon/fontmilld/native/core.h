@@ -29,6 +29,7 @@
     part(paint) \
     part(clouds) \
     part(fields) \
-    part(finish)
+    part(finish) \
+    part(tone)
 
 #endif

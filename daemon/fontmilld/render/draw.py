@@ -56,14 +56,22 @@ def scene(coverage: Picture, recipe: Recipe) -> Picture:
 
 
 def _two_tone(coverage: Picture, ink: Color, paper: Color) -> Picture:
-    if ink == (0,) and paper == (255,):
-        return np.asarray(cv2.bitwise_not(coverage))
+    return _looked_up(coverage, ink, paper) if core is None else _compiled(coverage, ink, paper)
+
+
+def _compiled(coverage: Picture, ink: Color, paper: Color) -> Picture:
+    assert core is not None
+    picture: Picture = np.empty(coverage.shape if len(ink) == 1 else (*coverage.shape, len(ink)), np.uint8)
+    core.two_tone(coverage, bytes(ink), bytes(paper), picture)
+    return picture
+
+
+def _looked_up(coverage: Picture, ink: Color, paper: Color) -> Picture:
     steps = np.arange(256, dtype=np.float64)[:, np.newaxis] / 255
     table = np.rint(np.array(paper) + (np.array(ink) - np.array(paper)) * steps).astype(np.uint8)
     if len(ink) == 1:
         return np.asarray(cv2.LUT(coverage, table))
-    picture: Picture = table[coverage]
-    return picture
+    return np.asarray(cv2.LUT(cv2.merge([coverage] * len(ink)), table.reshape(256, 1, -1)))
 
 
 def _lay(canvas: _Canvas, mask: Picture, color: Color) -> None:
