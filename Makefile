@@ -51,10 +51,10 @@ lint: $(STAMP)  ## Style, types, import directions, generated pages.
 
 check: lint test  ## lint and test.
 
-bench: $(STAMP)  ## Every question in bench/, one JSON line an answer.
+bench: $(STAMP)  ## Every question in bench/, one JSON line an answer, in about 25 minutes.
 	$(BIN)/python bench/suite.py
 
-bench-quick: $(STAMP)  ## The same, short.
+bench-quick: $(STAMP)  ## The same with next to no work, to see that it runs; its figures mean nothing.
 	$(BIN)/python bench/suite.py --quick
 
 soak: $(STAMP)  ## The long versions of the tests.

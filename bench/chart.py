@@ -1,4 +1,4 @@
-"""Draws the picture that the README shows: pairs per CPU-second, one bar a program.
+"""Draws the picture that the README shows: pairs per CPU-second, two bars a program, gray and RGB.
 
     python bench/chart.py [--results DIR] [--out FILE]
 """
@@ -6,67 +6,69 @@
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
 from common import RESULTS
+from targets import Line, read
 
 # All text is ASCII: the typeface that comes with Pillow has little else.
 SCALE = 2  # drawn twice as large, for sharp text on dense screens
-WIDTH, LEFT, RIGHT, ROW, HEAD, FOOT = 860, 300, 90, 34, 64, 58
-INK, FAINT, PAPER, OURS, THEIRS, FLOOR = "#1f2328", "#6e7781", "#ffffff", "#1a7f64", "#9aa4ae", "#d0d7de"
+WIDTH, LEFT, RIGHT, HEAD, FOOT = 860, 310, 80, 92, 62
+BAR, BETWEEN, GAP = 15, 2, 14  # height of a bar, between the two of a program, between programs
+INK, FAINT, PAPER = "#1f2328", "#57606a", "#ffffff"
+OURS, THEIRS, FLOOR = ("#116149", "#5fb39a"), ("#57606a", "#afb8c1"), ("#8a6d1f", "#d9bf77")
+COLORS = ("gray", "rgb")
 
 NOTES = (
-    "[1] makes no pairs: two plain images (RGB PNG or JPEG) counted as one pair; start-up not counted",
+    "[1] makes no pairs: two plain RGB images (PNG or JPEG) count as one pair; start-up is not counted",
     "[2] runs only with old releases of its libraries pinned by hand",
 )
+NAMES = {
+    "floor": ("C++ floor (no service, no shaping)", FLOOR), "plain": ("fontmill, plain", OURS),
+    "default": ("fontmill, default preset, styles, effects", OURS), "naive": ("naive Pillow loop", THEIRS),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One program's rate."""
+@dataclass(slots=True)
+class Row:
+    """One program's rates by colour."""
 
     label: str
-    rate: float
-    color: str
+    colors: tuple[str, str]
+    rates: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def height(self) -> int:
+        """In unscaled px, with what separates it from the next."""
+        return len(self.rates) * (BAR + BETWEEN) - BETWEEN + GAP
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
-    """The records of the last suite in a results file."""
-    if not path.exists():
-        return []
-    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [record for record in records if record.get("suite") == records[-1].get("suite")]
-
-
-def median(record: dict[str, Any]) -> float | None:
+def median(record: Line) -> float | None:
     """A record's median rate, if it has one."""
-    found = record.get("pairs_per_cpu_s")
+    found: Any = record.get("pairs_per_cpu_s")
     return float(found["median"]) if found else None
 
 
-def own_bars(results: Path) -> list[Bar]:
-    """fontmill, the naive loop and the floor: gray, one worker, tmpfs."""
-    bars = []
-    names = {"naive": ("naive Pillow loop", THEIRS), "floor": ("C++ floor (no service, no shaping)", FLOOR),
-             "plain": ("fontmill, plain", OURS), "default": ("fontmill, default preset, styles, effects", OURS)}
-    for record in lines(results / "endtoend.jsonl"):
-        if record.get("color") != "gray" or record.get("disk") != "tmpfs" or record.get("workers", 1) != 1:
+def own_rows(results: Path) -> list[Row]:
+    """fontmill, the naive loop and the floor: one worker, tmpfs."""
+    rows: dict[str, Row] = {}
+    for record in read(results, "endtoend"):
+        name = record.get("preset") or record.get("program")
+        if name not in NAMES or record.get("disk") != "tmpfs" or record.get("workers", 1) != 1:
             continue
-        label, color = names[record.get("preset") or record["program"]]
         if (rate := median(record)) is not None:
-            bars.append(Bar(label, rate, color))
-    return bars
+            rows.setdefault(name, Row(*NAMES[name])).rates[record["color"]] = rate
+    return list(rows.values())
 
 
-def peer_bars(results: Path) -> list[Bar]:
+def peer_rows(results: Path) -> list[Row]:
     """The peers that ran; two plain images count as a pair."""
-    records = [record for record in lines(results / "peers.jsonl") if "peer" in record]
-    return [Bar(peer_label(record["peer"]), rate, THEIRS) for record in records if (rate := median(record)) is not None]
+    found = [(record["peer"], median(record)) for record in read(results, "peers") if "peer" in record]
+    return [Row(peer_label(name), THEIRS, {"rgb": rate}) for name, rate in found if rate is not None]
 
 
 def peer_label(name: str) -> str:
@@ -75,27 +77,48 @@ def peer_label(name: str) -> str:
     return f"{plain} [1]" if plain == name else f"{plain} [1] [2]"
 
 
-def draw(bars: list[Bar], out: Path) -> None:
-    """The picture; longest bar on top."""
-    bars = sorted(bars, key=lambda bar: -bar.rate)
-    image = Image.new("RGB", (WIDTH * SCALE, (HEAD + ROW * len(bars) + FOOT) * SCALE), PAPER)
+def draw(rows: list[Row], out: Path) -> None:
+    """The picture; fastest program on top."""
+    rows = sorted(rows, key=lambda row: -max(row.rates.values()))
+    most = max(rows[0].rates.values())
+    bottom = HEAD + sum(row.height for row in rows)
+    image = Image.new("RGB", (WIDTH * SCALE, (bottom + FOOT) * SCALE), PAPER)
     pen = ImageDraw.Draw(image)
-    put(pen, 16, 16, "Pairs of 256x64 pictures per CPU-second", 19, INK)
-    put(pen, 16, 40, "one core, gray, memory file system; more is better", 13, FAINT)
-    for number, bar in enumerate(bars):
-        draw_bar(pen, bar, HEAD + number * ROW, bar.rate / bars[0].rate)
+    put(pen, 16, 14, "Pairs of 256x64 pictures per CPU-second", 20, INK)
+    put(pen, 16, 42, "one worker, memory file system; fontmill with its daemon and its start; more is better", 13, FAINT)
+    legend(pen)
+    top = HEAD
+    for row in rows:
+        draw_row(pen, row, top, most)
+        top += row.height
     for number, note in enumerate(NOTES):
-        put(pen, 16, HEAD + ROW * len(bars) + 12 + 18 * number, note, 12, FAINT)
+        put(pen, 16, bottom + 10 + 19 * number, note, 13, FAINT)
     out.parent.mkdir(parents=True, exist_ok=True)
     image.save(out, optimize=True)
 
 
-def draw_bar(pen: ImageDraw.ImageDraw, bar: Bar, top: int, share: float) -> None:
-    """Label, bar, number."""
-    length = max(2, round((WIDTH - LEFT - RIGHT) * share))
-    put(pen, LEFT - 12, top + ROW // 2, bar.label, 14, INK, "rm")
-    pen.rectangle([LEFT * SCALE, (top + 6) * SCALE, (LEFT + length) * SCALE, (top + ROW - 6) * SCALE], fill=bar.color)
-    put(pen, LEFT + length + 8, top + ROW // 2, f"{bar.rate:,.0f}", 14, INK, "lm")
+def legend(pen: ImageDraw.ImageDraw) -> None:
+    """Dark is gray, light is RGB."""
+    for place, shade, text in ((LEFT, 0, "gray"), (LEFT + 76, 1, "RGB")):
+        box(pen, place, 68, 14, 12, OURS[shade])
+        put(pen, place + 20, 74, text, 13, INK, "lm")
+
+
+def draw_row(pen: ImageDraw.ImageDraw, row: Row, top: int, most: float) -> None:
+    """Label, bars, numbers."""
+    put(pen, LEFT - 12, top + (row.height - GAP) // 2, row.label, 14, INK, "rm")
+    for color in COLORS:
+        if color not in row.rates:
+            continue
+        length = max(2, round((WIDTH - LEFT - RIGHT) * row.rates[color] / most))
+        box(pen, LEFT, top, length, BAR, row.colors[COLORS.index(color)])
+        put(pen, LEFT + length + 8, top + BAR // 2, f"{row.rates[color]:,.0f}", 13, INK, "lm")
+        top += BAR + BETWEEN
+
+
+def box(pen: ImageDraw.ImageDraw, x: int, y: int, width: int, height: int, color: str) -> None:
+    """A filled rectangle, in unscaled px."""
+    pen.rectangle([x * SCALE, y * SCALE, (x + width) * SCALE - 1, (y + height) * SCALE - 1], fill=color)
 
 
 def put(pen: ImageDraw.ImageDraw, x: int, y: int, text: str, size: int, color: str, anchor: str = "la") -> None:
@@ -109,9 +132,9 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
-    bars = own_bars(args.results) + peer_bars(args.results)
-    if bars:
-        draw(bars, args.out or args.results / "bars.png")
+    rows = own_rows(args.results) + peer_rows(args.results)
+    if rows:
+        draw(rows, args.out or args.results / "bars.png")
 
 
 if __name__ == "__main__":

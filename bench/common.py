@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import shutil
@@ -10,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,10 +22,11 @@ from typing import Any
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
 RESULTS = BENCH / "results"
-ENVS = BENCH / ".envs"
+ENVS = Path(os.environ.get("FONTMILL_BENCH_ENVS", BENCH / ".envs"))  # the peers'
 CACHE = BENCH / ".cache"
 FLOOR = BENCH / "floor" / "floor"
 BIN = Path(sys.executable).parent
+SCRATCH = "fontmill-bench-"
 WIDTH, HEIGHT = 256, 64
 NOISE_SIGMA = 3.0  # that of the preset `plain`
 STYLED = ("--style-variations", "--special-effects")
@@ -88,13 +91,25 @@ def counted(argv: Sequence[str | Path], timeout: float = 3600, **options: Any) -
 
 @contextmanager
 def scratch(kind: str) -> Iterator[Path]:
-    """An empty folder on `tmpfs` (/dev/shm) or `disk` (FONTMILL_BENCH_DISK, else /var/tmp), removed at the end."""
-    base = "/dev/shm" if kind == "tmpfs" else os.environ.get("FONTMILL_BENCH_DISK", "/var/tmp")
-    folder = Path(tempfile.mkdtemp(prefix="fontmill-bench-", dir=base))
+    """An empty folder on `tmpfs` (/dev/shm) or `disk` (FONTMILL_BENCH_DISK, else /var/tmp), removed at the end.
+
+    What killed runs left there is removed first.
+    """
+    base = Path("/dev/shm" if kind == "tmpfs" else os.environ.get("FONTMILL_BENCH_DISK", "/var/tmp"))
+    sweep(base)
+    folder = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-", dir=base))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(base: Path) -> None:
+    """Remove the scratch folders of processes that are gone."""
+    for folder in base.glob(f"{SCRATCH}*-*"):
+        owner = folder.name.removeprefix(SCRATCH).split("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def word_file() -> Path:
@@ -139,7 +154,7 @@ def fontmill(*args: str | Path) -> list[str]:
     """A fontmill command line."""
     program = BIN / "fontmill"
     if not program.exists():
-        raise UnavailableError("fontmill is not installed beside this Python: `make dev`")
+        raise UnavailableError("fontmill is not installed beside this Python: `make install`")
     return [str(program), *map(str, args)]
 
 
@@ -170,10 +185,17 @@ def naive_run(folder: Path, files: Sequence[Path], samples: int, color: str) -> 
     return [sys.executable, str(BENCH / "naive.py"), "--out", str(folder), "--samples", str(samples), "--color", color, "--fonts", *map(str, files)]
 
 
-def interleave(rounds: int, programs: dict[str, Callable[[], Any]]) -> dict[str, list[Any]]:
-    """Run every program once a round (A B C A B C ...), so that a slow minute hits all of them."""
-    results: dict[str, list[Any]] = {name: [] for name in programs}
-    for _ in range(rounds):
+def interleave(rounds: int, programs: dict[Any, Callable[[], Any]], budget: float = math.inf) -> dict[Any, list[Any]]:
+    """Run every program once a round (A B C A B C ...), so that a slow minute hits all of them.
+
+    After the first round, none is begun that would likely end later than `budget` seconds after the start.
+    """
+    results: dict[Any, list[Any]] = {name: [] for name in programs}
+    began = time.monotonic()
+    for number in range(rounds):
+        spent = time.monotonic() - began
+        if number and spent * (number + 1) / number > budget:
+            break
         for name, program in programs.items():
             results[name].append(program())
     return results

@@ -2,9 +2,9 @@
 
     python bench/control.py [--quick] [--seconds N] [--clients N]
 
-Two JSON lines: `alone` (one client asks for status over and over) and `many` (each of `--clients` asks once
-a second). Both say how many events came in the meantime, whether any was missing, and what share of one core
-the daemon itself took.
+Three JSON lines: `unasked` (nobody asks), `alone` (one client asks for status over and over) and `many` (each of
+`--clients` asks once a second). All say how many events came in the meantime, whether any was missing, and what
+share of one core the daemon itself took.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from common import BIN, UnavailableError, emit, fonts, percentile, run_script, s
 from fontmill import wire
 
 PLENTY = 1_000_000
+DAEMON = (str(BIN / "fontmilld"),)
 
 
 class Dealer:
@@ -100,13 +101,15 @@ class Events:
 
 
 @contextmanager
-def daemon(folder: Path, workers: int = 2, program: Sequence[str] = (str(BIN / "fontmilld"),)) -> Iterator[tuple[psutil.Process, str]]:
+def daemon(folder: Path, workers: int = 2, program: Sequence[str] = DAEMON, roots: Sequence[Path] = ()) -> Iterator[tuple[psutil.Process, str]]:
     """A daemon; its process and its socket directory's endpoint prefix."""
     if not Path(program[0]).exists():
         raise UnavailableError("fontmilld is not installed beside this Python")
     sockets = folder / "run"
     sockets.mkdir(mode=0o700)
-    command = [*program, "--socket", sockets / wire.CONTROL_SOCKET, "--state-dir", folder / "state", "--workers", workers, "--allow-root", folder]
+    command = [*program, "--socket", sockets / wire.CONTROL_SOCKET, "--state-dir", folder / "state", "--workers", workers]
+    for root in (folder, *roots):
+        command += ["--allow-root", root]
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         wait_for(sockets / wire.CONTROL_SOCKET, process)
@@ -184,18 +187,21 @@ def reported(kind: str, process: psutil.Process, endpoint: str, latencies: list[
         before, began = sum(process.cpu_times()[:2]), time.monotonic()
         yield
         took, cpu = time.monotonic() - began, sum(process.cpu_times()[:2]) - before
+    if latencies:
+        more["status_ms"] = {name: round(percentile(latencies, share) * 1000, 3) for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
     emit("control", kind=kind, **more, requests=len(latencies), seconds=round(took, 2),
-         status_ms={name: round(percentile(latencies, share) * 1000, 3) for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))},
          events=events.count, events_missing=events.missing, daemon_core_share=round(cpu / took, 4))
 
 
 def measure(folder: Path, seconds: float, clients: int) -> None:
-    """Both kinds against one daemon under load."""
+    """All kinds against one daemon under load."""
     context: zmq.Context[Any] = zmq.Context()
     with daemon(folder) as (process, endpoint):
         try:
             first = Dealer(context, endpoint + wire.CONTROL_SOCKET)
             ids = start_sessions(first, folder)
+            with reported("unasked", process, endpoint, []):
+                time.sleep(seconds)
             alone: list[float] = []
             with reported("alone", process, endpoint, alone):
                 alone += ask_alone(first, ids[0], seconds)

@@ -1,16 +1,18 @@
 """How many pairs does `fontmill run` make per CPU-second and per wall-second, daemon and start-up included?
 
-    python bench/endtoend.py [--quick] [--rounds N] [--presets ...] [--colors ...] [--workers ...] [--disks ...]
+    python bench/endtoend.py [--quick] [--rounds N] [--budget SECONDS] [--presets ...] [--colors ...] [--workers ...] [--disks ...]
 
 Beside it in the same rounds: the naive loop (its imports not counted), the floor program, and
 doctr-synth-generator where it is installed (its start-up not counted). One JSON line a case, with the
-ratios taken round by round.
+ratios taken round by round. Figures are of whole runs; those called `net` leave out what a run of one pair a
+font costs, measured in the same round: start-up, inspecting the fonts, ending.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -37,17 +39,36 @@ from common import (
 )
 
 PRESETS = {"plain": ("--preset", "plain"), "default": STYLED}
-NAIVE_SHARE = 10  # the naive loop makes so many times fewer pairs, in about the same time
+# Pairs a font, for about ten seconds of one core each, beside which a start does not weigh much.
+SAMPLES = {("plain", "gray"): 10_000, ("plain", "rgb"): 5_000, ("default", "gray"): 4_000, ("default", "rgb"): 2_500}
+QUICK_SAMPLES = 20
+NAIVE_SHARE = 20  # the naive loop makes so many times fewer pairs, in about the same time
 PEER = "doctr-synth-generator"
+START = "start"
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """What one run of one program came to."""
+class Run:
+    """What one run of one program came to; `wall_s` is 0 where it was not measured."""
 
-    per_cpu_s: float
-    per_wall_s: float
+    pairs: float
+    cpu_s: float
+    wall_s: float
     bytes_per_pair: int = 0
+
+    @property
+    def per_cpu_s(self) -> float:
+        """Pairs per CPU-second."""
+        return self.pairs / self.cpu_s
+
+    @property
+    def per_wall_s(self) -> float:
+        """Pairs per second."""
+        return self.pairs / self.wall_s if self.wall_s else 0.0
+
+    def beyond(self, start: Run) -> Run:
+        """The same without what `start` made and cost."""
+        return Run(self.pairs - start.pairs, max(1e-9, self.cpu_s - start.cpu_s), max(1e-9, self.wall_s - start.wall_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +80,12 @@ class Case:
     workers: int
     disk: str
 
+    def samples(self, quick: bool) -> int:
+        """Pairs a font."""
+        return QUICK_SAMPLES if quick else SAMPLES[self.preset, self.color]
 
-def run_fontmill(case: Case, files: list[Path], samples: int) -> Rate:
+
+def run_fontmill(case: Case, files: list[Path], samples: int) -> Run:
     """One whole `fontmill run` into an empty folder."""
     options = [*PRESETS[case.preset], "--color", case.color, "--workers", str(case.workers)]
     pairs = samples * len(files)
@@ -68,28 +93,28 @@ def run_fontmill(case: Case, files: list[Path], samples: int) -> Rate:
         run = completed(counted(fontmill_run(folder, files, samples, *options)), pairs)
         size = tree_bytes(folder)[1]
     os.sync()
-    return Rate(pairs / run.cpu_s, pairs / run.wall_s, round(size / pairs))
+    return Run(pairs, run.cpu_s, run.wall_s, round(size / pairs))
 
 
-def run_self_timed(command: Callable[[Path], list[str]], disk: str) -> Rate:
+def run_self_timed(command: Callable[[Path], list[str]], disk: str) -> Run:
     """A program that prints what it cost."""
     with scratch(disk) as folder:
         said = counted(command(folder / "out")).last_json()
     os.sync()
-    return Rate(said["pairs"] / said["cpu_s"], said["pairs"] / said["wall_s"], said["bytes_per_pair"])
+    return Run(said["pairs"], said["cpu_s"], said["wall_s"], said["bytes_per_pair"])
 
 
-def run_naive(color: str, disk: str, files: list[Path], samples: int) -> Rate:
+def run_naive(color: str, disk: str, files: list[Path], samples: int) -> Run:
     """The naive loop on the same fonts."""
     return run_self_timed(lambda out: naive_run(out, files, max(1, samples // NAIVE_SHARE), color), disk)
 
 
-def run_floor(color: str, disk: str, files: list[Path], samples: int) -> Rate:
+def run_floor(color: str, disk: str, files: list[Path], samples: int) -> Run:
     """The floor program on the same fonts."""
     return run_self_timed(lambda out: floor_run(out, files, samples, color), disk)
 
 
-def peer_program(quick: bool) -> dict[str, Callable[[], Rate]]:
+def peer_program(quick: bool) -> dict[str, Callable[[], Run]]:
     """The live peer, if it is installed; half its images count as pairs."""
     from peers.install import python_of
     from peers.run import one_round
@@ -99,68 +124,82 @@ def peer_program(quick: bool) -> dict[str, Callable[[], Rate]]:
     if quick or not python_of(peer).exists():
         return {}
 
-    def run() -> Rate:
-        rate, about = one_round(peer, peer.images // 20, peer.images)
-        if rate is None:
+    def run() -> Run:
+        extra, about = one_round(peer, peer.images // 20, peer.images)
+        if extra is None:
             raise UnavailableError(f"{PEER} ran too short to be measured")
-        return Rate(rate / 2, 0.0, 2 * int(str(about["bytes_per_image"])))
+        return Run(extra.images / 2, extra.cpu_s, 0.0, 2 * int(str(about["bytes_per_image"])))
 
     return {PEER: run}
 
 
-def programs(cases: list[Case], files: list[Path], samples: int, quick: bool) -> dict[str | Case, Callable[[], Rate]]:
+def programs(cases: list[Case], files: list[Path], quick: bool) -> dict[str | Case, Callable[[], Run]]:
     """Everything that runs in one round."""
     places = sorted({(case.color, case.disk) for case in cases})
-    found: dict[str | Case, Callable[[], Rate]] = {}
+    found: dict[str | Case, Callable[[], Run]] = {START: lambda: run_fontmill(Case("plain", "gray", 1, "tmpfs"), files, 1)}
     for color, disk in places:
-        found[f"naive {color} {disk}"] = lambda color=color, disk=disk: run_naive(color, disk, files, samples)
+        samples = Case("plain", color, 1, disk).samples(quick)
+        found[f"naive {color} {disk}"] = lambda color=color, disk=disk, samples=samples: run_naive(color, disk, files, samples)
         if FLOOR.exists():
-            found[f"floor {color} {disk}"] = lambda color=color, disk=disk: run_floor(color, disk, files, samples)
+            found[f"floor {color} {disk}"] = lambda color=color, disk=disk, samples=samples: run_floor(color, disk, files, samples)
     for case in cases:
-        found[case] = lambda case=case: run_fontmill(case, files, samples)
+        found[case] = lambda case=case: run_fontmill(case, files, case.samples(quick))
     return {**found, **peer_program(quick)}
 
 
-def cpu(rates: list[Rate]) -> list[float]:
+def cpu(runs: list[Run]) -> list[float]:
     """Pairs per CPU-second of each round."""
-    return [rate.per_cpu_s for rate in rates]
+    return [run.per_cpu_s for run in runs]
 
 
-def wall(rates: list[Rate]) -> list[float]:
+def wall(runs: list[Run]) -> list[float]:
     """Pairs per wall-second of each round."""
-    return [rate.per_wall_s for rate in rates]
+    return [run.per_wall_s for run in runs]
 
 
-def figures(rates: list[Rate]) -> dict[str, object]:
+def figures(runs: list[Run]) -> dict[str, object]:
     """What every line says."""
-    return {"pairs_per_cpu_s": spread(cpu(rates), 1), "pairs_per_wall_s": spread(wall(rates), 1), "bytes_per_pair": rates[-1].bytes_per_pair}
+    rates: dict[str, object] = {"pairs_per_cpu_s": spread(cpu(runs), 1)}
+    if all(run.wall_s for run in runs):
+        rates["pairs_per_wall_s"] = spread(wall(runs), 1)
+    return {"pairs": round(runs[-1].pairs), "rounds": len(runs), **rates, "bytes_per_pair": runs[-1].bytes_per_pair}
 
 
-def report_case(case: Case, results: dict[str | Case, list[Rate]], pairs: int) -> None:
+def net(results: dict[str | Case, list[Run]], case: Case) -> list[Run]:
+    """Each round of a case without that round's start."""
+    return [run.beyond(start) for run, start in zip(results[case], results[START], strict=True)]
+
+
+def report_case(case: Case, results: dict[str | Case, list[Run]]) -> None:
     """One case and its ratios to what ran beside it."""
-    ours = results[case]
-    answer: dict[str, object] = {"program": "fontmill", "preset": case.preset, "color": case.color, "workers": case.workers, "disk": case.disk, "pairs": pairs, **figures(ours)}
+    ours, beyond = results[case], net(results, case)
+    answer: dict[str, object] = {"program": "fontmill", "preset": case.preset, "color": case.color, "workers": case.workers, "disk": case.disk, **figures(ours),
+                                 "net_pairs_per_cpu_s": spread(cpu(beyond), 1), "net_pairs_per_wall_s": spread(wall(beyond), 1)}
     place = f"{case.color} {case.disk}"
     for name, key in (("naive", f"naive {place}"), ("floor", f"floor {place}"), ("peer", PEER)):
         if key in results:
             answer[f"cpu_vs_{name}"] = ratios(cpu(ours), cpu(results[key]))
+            answer[f"net_cpu_vs_{name}"] = ratios(cpu(beyond), cpu(results[key]))
     for name, other, measure in (
         ("cpu_vs_plain", Case("plain", case.color, case.workers, case.disk), cpu),
         ("wall_vs_one_worker", Case(case.preset, case.color, 1, case.disk), wall),
     ):
         if other != case and other in results:
             answer[name] = ratios(measure(ours), measure(results[other]))
+            answer[f"net_{name}"] = ratios(measure(beyond), measure(net(results, other)))
     emit("endtoend", **answer)
 
 
-def report(cases: list[Case], results: dict[str | Case, list[Rate]], pairs: int) -> None:
+def report(cases: list[Case], results: dict[str | Case, list[Run]]) -> None:
     """One line a program and case."""
-    for key, rates in results.items():
-        if isinstance(key, str):
+    starts = results[START]
+    emit("endtoend", program="start", pairs=round(starts[-1].pairs), cpu_s=spread([run.cpu_s for run in starts]), wall_s=spread([run.wall_s for run in starts]))
+    for key, runs in results.items():
+        if isinstance(key, str) and key != START:
             program, *place = key.split(" ")
-            emit("endtoend", program=program, **dict(zip(("color", "disk"), place, strict=False)), **figures(rates))
+            emit("endtoend", program=program, **dict(zip(("color", "disk"), place, strict=False)), **figures(runs))
     for case in cases:
-        report_case(case, results, pairs)
+        report_case(case, results)
 
 
 def parse() -> argparse.Namespace:
@@ -168,7 +207,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two small cases, once")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--samples", type=int, default=5000, help="pairs per font")
+    parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which no further round is begun")
     parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=list(PRESETS))
     parser.add_argument("--colors", nargs="+", default=["gray", "rgb"], choices=["gray", "rgb"])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
@@ -183,10 +222,9 @@ def main() -> None:
     files = fonts()
     if args.quick:
         cases, files = [Case("plain", "gray", 1, "tmpfs"), Case("default", "rgb", 2, "disk")], files[:2]
-    samples, rounds = (20, 1) if args.quick else (args.samples, args.rounds)
     if not args.quick and not FLOOR.exists():
-        raise UnavailableError("the floor is not built: python bench/floor/build.py")
-    report(cases, interleave(rounds, programs(cases, files, samples, args.quick)), samples * len(files))
+        print("the floor is not built and is left out: python bench/floor/build.py", file=sys.stderr)
+    report(cases, interleave(1 if args.quick else args.rounds, programs(cases, files, args.quick), args.budget))
 
 
 if __name__ == "__main__":

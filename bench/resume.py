@@ -1,14 +1,18 @@
 """What does it cost to resume, to find nothing to do, and to verify?
 
-    python bench/resume.py [--quick] [--rounds N] [--disk tmpfs|disk]
+    python bench/resume.py [--quick] [--rounds N] [--budget SECONDS] [--disk tmpfs|disk]
 
 Three JSON lines: `interrupted` (Ctrl-C half way and run again, against one go), `complete` (run again when
-all is there), `verify` (against `sha256sum` of the same files on all cores, files in the page cache).
+all is there), `verify` (against `sha256sum` of the same files on all cores, files in the page cache): by a daemon that
+runs, and without one, where starting Python, a private daemon and its workers is part of it. What that start costs is
+told beside it: `start_wall_s` is the verification of a project of one pair a font, `asking_wall_s` the same by the daemon,
+`python_wall_s` an empty Python; `net` ratios leave these starts out.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import subprocess
@@ -36,9 +40,10 @@ from common import (
     start_counted,
     tree_bytes,
 )
+from control import daemon
+from fontmill import wire
 
 OPTIONS = ("--preset", "plain")
-PROBLEM_EXITS = (1, 2)
 
 
 def run_whole(folder: Path, samples: int) -> Counted:
@@ -74,10 +79,10 @@ def interrupted(disk: str, samples: int) -> tuple[float, float]:
     return (first.cpu_s + second.cpu_s) / whole.cpu_s, left / (2 * samples * len(fonts()))
 
 
-def verify(folder: Path) -> float:
+def verify(folder: Path, *options: str) -> float:
     """Wall seconds of a full verification."""
-    run = counted(fontmill("verify", folder / "bench", "--json"))
-    if run.rc in PROBLEM_EXITS:
+    run = counted(fontmill(*options, "verify", folder / "bench", "--json"))
+    if run.rc != 0:
         raise UnavailableError(f"fontmill verify exited {run.rc}: {(run.stderr or run.stdout)[-300:]}")
     return run.wall_s
 
@@ -90,28 +95,36 @@ def sha256sum(folder: Path) -> float:
     return time.monotonic() - began
 
 
-def has_verify() -> bool:
-    """Whether this version knows the verb."""
-    return subprocess.run(fontmill("verify", "--help"), capture_output=True, check=False).returncode == 0
+def python_start() -> float:
+    """Wall seconds of a Python that does nothing."""
+    return counted([sys.executable, "-c", "pass"]).wall_s
 
 
-def measure_complete(folder: Path, samples: int, rounds: int) -> None:
-    """Run again when nothing is missing."""
-    costs = [run_whole(folder, samples) for _ in range(rounds)]
+def measure_complete(folder: Path, small: Path, samples: int, rounds: int) -> None:
+    """Run again when nothing is missing; beside it, the same of a project of one pair a font."""
+    costs = interleave(rounds, {"all": lambda: run_whole(folder, samples), "start": lambda: run_whole(small, 1)})
     pairs = samples * len(fonts())
-    emit("resume", kind="complete", pairs=pairs, wall_s=spread([c.wall_s for c in costs]), pairs_per_wall_s=spread([pairs / c.wall_s for c in costs], 1))
+    emit("resume", kind="complete", pairs=pairs, wall_s=spread([c.wall_s for c in costs["all"]]), start_wall_s=spread([c.wall_s for c in costs["start"]]),
+         pairs_per_wall_s=spread([pairs / c.wall_s for c in costs["all"]], 1))
 
 
-def measure_verify(folder: Path, rounds: int) -> None:
+def measure_verify(folder: Path, small: Path, rounds: int, budget: float) -> None:
     """Verify and sha256sum, turn about."""
-    if not has_verify():
-        emit("resume", kind="verify", unavailable="this version has no verb `verify`")
-        return
-    tasks: dict[str, Callable[[], float]] = {"verify": lambda: verify(folder), "sha256sum": lambda: sha256sum(folder)}
-    times = interleave(rounds, tasks)
+    sha256sum(folder)  # for the page cache
+    with scratch("tmpfs") as home, daemon(home, os.cpu_count() or 1, roots=(folder, small)) as (_, endpoint):
+        socket = (endpoint + wire.CONTROL_SOCKET).removeprefix("ipc://")
+        verify(small, "--socket", socket)  # for the daemon's workers to be up
+        tasks: dict[str, Callable[[], float]] = {
+            "sha256sum": lambda: sha256sum(folder), "daemon": lambda: verify(folder, "--socket", socket),
+            "asking": lambda: verify(small, "--socket", socket), "alone": lambda: verify(folder), "start": lambda: verify(small), "python": python_start,
+        }
+        times = interleave(rounds, tasks, budget)
     files, size = tree_bytes(folder)
-    emit("resume", kind="verify", files=files, megabytes=round(size / 1e6, 1), verify_wall_s=spread(times["verify"]), sha256sum_wall_s=spread(times["sha256sum"]),
-         speed_vs_sha256sum=ratios(times["sha256sum"], times["verify"]))
+    net = {kind: [whole - start for whole, start in zip(times[kind], times[base], strict=True)] for kind, base in (("daemon", "asking"), ("alone", "start"))}
+    emit("resume", kind="verify", files=files, megabytes=round(size / 1e6, 1), rounds=len(times["alone"]), sha256sum_wall_s=spread(times["sha256sum"]),
+         daemon_wall_s=spread(times["daemon"]), alone_wall_s=spread(times["alone"]), start_wall_s=spread(times["start"]), asking_wall_s=spread(times["asking"]), python_wall_s=spread(times["python"]),
+         daemon_vs_sha256sum=ratios(times["sha256sum"], times["daemon"]), alone_vs_sha256sum=ratios(times["sha256sum"], times["alone"]),
+         **{f"{kind}_net_vs_sha256sum": ratios(times["sha256sum"], spent) for kind, spent in net.items() if min(spent) > 0})
 
 
 def main() -> None:
@@ -119,16 +132,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which no further round is begun")
     parser.add_argument("--samples", type=int, default=5000, help="pairs per font")
     parser.add_argument("--disk", choices=("tmpfs", "disk"), default="disk")
     args = parser.parse_args()
     samples, rounds = (100, 1) if args.quick else (args.samples, args.rounds)
-    found = [interrupted(args.disk, samples) for _ in range(rounds)]
-    emit("resume", kind="interrupted", pairs=samples * len(fonts()), first_part=spread([share for _, share in found]), cpu_vs_one_go=spread([ratio for ratio, _ in found]))
-    with scratch(args.disk) as folder:
+    began = time.monotonic()
+    found = interleave(rounds, {"interrupted": lambda: interrupted(args.disk, samples)}, args.budget / 2)["interrupted"]
+    emit("resume", kind="interrupted", rounds=len(found), pairs=samples * len(fonts()), first_part=spread([share for _, share in found]), cpu_vs_one_go=spread([ratio for ratio, _ in found]))
+    with scratch(args.disk) as folder, scratch(args.disk) as small:
         run_whole(folder, samples)
-        measure_complete(folder, samples, rounds)
-        measure_verify(folder, rounds)
+        run_whole(small, 1)
+        measure_complete(folder, small, samples, rounds)
+        measure_verify(folder, small, rounds, args.budget - (time.monotonic() - began))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Does the peer install today? One environment each under bench/.envs; one JSON line a peer.
+"""Does the peer install today? One environment each under bench/.envs (or FONTMILL_BENCH_ENVS); one JSON line a peer.
 
     python bench/peers/install.py [NAME...]
 """
@@ -31,7 +31,7 @@ def install(peer: Peer) -> dict[str, object]:
         found: dict[str, object] = json.loads(stamp.read_text())
         return found
     shutil.rmtree(ENVS / peer.name, ignore_errors=True)
-    ENVS.mkdir(exist_ok=True)
+    ENVS.mkdir(parents=True, exist_ok=True)
     subprocess.run([sys.executable, "-m", "venv", str(ENVS / peer.name)], check=True)
     done = subprocess.run([str(python_of(peer)), "-m", "pip", "install", "-q", *peer.requirements], capture_output=True, text=True, check=False)
     record = {"peer": peer.name, "installs": done.returncode == 0, "requirements": list(peer.requirements)}

@@ -1,6 +1,6 @@
 """How fast are other generators, asked for plain text pictures of the same size? One JSON line a peer.
 
-    python bench/peers/run.py [--quick] [--rounds N] [--no-install] [NAME...]
+    python bench/peers/run.py [--quick] [--rounds N] [--budget SECONDS] [--no-install] [NAME...]
 
 Rates are marginal: a small run is taken off a large one, so start-up and imports cost the peer nothing.
 Where the two are too close to tell start-up from work (--quick), there is no rate.
@@ -10,7 +10,10 @@ None of them makes pairs; `pairs_per_cpu_s` is half the images, as if a blurred 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -45,8 +48,21 @@ def describe(files: list[Path]) -> dict[str, object]:
     return {"mean_size": [width, height], "kind": files[0].suffix[1:], "bytes_per_image": round(sum(p.stat().st_size for p in files) / len(files))}
 
 
-def one_round(peer: Peer, small: int, large: int) -> tuple[float | None, dict[str, object]]:
-    """Images per CPU-second between a small run and a large one, if they tell; raises RuntimeError when the peer fails."""
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What a large run made and cost beyond a small one."""
+
+    images: int
+    cpu_s: float
+
+    @property
+    def rate(self) -> float:
+        """Images per CPU-second."""
+        return self.images / self.cpu_s
+
+
+def one_round(peer: Peer, small: int, large: int) -> tuple[Extra | None, dict[str, object]]:
+    """A large run beyond a small one, if they tell a rate; raises RuntimeError when the peer fails."""
     with scratch("tmpfs") as folder:
         first, second = drive(peer, folder, small), drive(peer, folder, large)
         files = pictures(folder / f"{peer.name}-{large}")
@@ -54,10 +70,18 @@ def one_round(peer: Peer, small: int, large: int) -> tuple[float | None, dict[st
             raise RuntimeError(f"{len(files)} of {large} images, exit {second.rc}: {last_error(second.stderr or second.stdout)}")
         extra = len(files) - len(pictures(folder / f"{peer.name}-{small}"))
         cost = second.cpu_s - first.cpu_s
-        return extra / cost if cost >= LEAST_CPU_S else None, {**describe(files), "startup_cpu_s": round(first.cpu_s, 2)}
+        return Extra(extra, cost) if cost >= LEAST_CPU_S else None, {**describe(files), "startup_cpu_s": round(first.cpu_s, 2)}
 
 
-def measure(peer: Peer, rounds: int, quick: bool, may_install: bool) -> dict[str, object]:
+def measured(peer: Peer, large: int, rounds: int, end: float) -> list[tuple[Extra | None, dict[str, object]]]:
+    """Rounds of one peer: the first, and others as long as the monotonic clock is before `end`."""
+    results = [one_round(peer, max(4, large // 20), large)]
+    while len(results) < rounds and time.monotonic() < end:
+        results.append(one_round(peer, max(4, large // 20), large))
+    return results
+
+
+def measure(peer: Peer, rounds: int, quick: bool, may_install: bool, end: float) -> dict[str, object]:
     """The peer's rate, or why it has none."""
     if not may_install and not python_of(peer).exists():
         return {"peer": peer.name, "unavailable": "not installed here: python bench/peers/install.py"}
@@ -66,10 +90,10 @@ def measure(peer: Peer, rounds: int, quick: bool, may_install: bool) -> dict[str
         return record
     large = 40 if quick else peer.images
     try:
-        results = [one_round(peer, max(4, large // 20), large) for _ in range(rounds)]
+        results = measured(peer, large, rounds, end)
     except (RuntimeError, OSError) as error:
         return {**record, "runs": False, "error": str(error)}
-    rates = [rate for rate, _ in results if rate is not None]
+    rates = [extra.rate for extra, _ in results if extra is not None]
     record |= {"runs": True, "note": peer.note, "images": large, **results[-1][1]}
     if rates:
         record |= {"images_per_cpu_s": spread(rates, 1), "pairs_per_cpu_s": spread([rate / 2 for rate in rates], 1)}
@@ -82,11 +106,13 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which each further peer runs once")
     parser.add_argument("--no-install", action="store_true", help="measure only peers that are installed")
     args = parser.parse_args()
+    end = time.monotonic() + args.budget
     for peer in PEERS:
         if not args.names or peer.name in args.names:
-            emit("peers", **measure(peer, 1 if args.quick else args.rounds, args.quick, not args.no_install))
+            emit("peers", **measure(peer, 1 if args.quick else args.rounds, args.quick, not args.no_install, end))
     for name, reason in ABSENT.items():
         if not args.names or name in args.names:
             emit("peers", peer=name, installs=False, error=reason)

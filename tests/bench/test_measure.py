@@ -1,5 +1,6 @@
 """The way CPU time is counted, held to a known load: orphans, detached daemons and unwaited children included."""
 
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
-from common import counted, ratios, spread
+from common import counted, interleave, ratios, scratch, spread, sweep
 
 BURN = "import time\nwhile time.process_time() < {seconds}: pass\n"
 # The parent leaves at once; its child, in a session of its own, has a child and leaves too.
@@ -68,3 +69,29 @@ def test_workers_of_a_forkserver_are_counted(workers: int, tmp_path: Path) -> No
     """))
     cost = counted([sys.executable, script])
     assert 0.9 * workers <= cost.cpu_s < 1.9 * workers
+
+
+def test_no_round_is_begun_beyond_the_budget_and_the_first_one_always() -> None:
+    calls: list[str] = []
+    programs = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
+    assert {name: len(found) for name, found in interleave(3, programs).items()} == {"a": 3, "b": 3}
+    assert calls == ["a", "b"] * 3
+    assert {name: len(found) for name, found in interleave(3, programs, budget=0.0).items()} == {"a": 1, "b": 1}
+
+
+def test_only_what_killed_runs_left_is_swept(tmp_path: Path) -> None:
+    nobody = 1 << 40  # no process has such a number
+    left, other = tmp_path / f"fontmill-bench-{nobody}-x", tmp_path / "fontmill-bench-notes"
+    mine = tmp_path / f"fontmill-bench-{os.getpid()}-x"
+    for folder in (left, other, mine):
+        folder.mkdir()
+    sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {other.name, mine.name}
+
+
+def test_a_scratch_folder_goes_when_it_is_done_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FONTMILL_BENCH_DISK", str(tmp_path))
+    with scratch("disk") as folder:
+        assert folder.parent == tmp_path
+        (folder / "file").touch()
+    assert not list(tmp_path.iterdir())
