@@ -5,7 +5,7 @@
 #include <math.h>
 
 /* So many glyphs, and so many bytes of them, are kept with a font; beyond that they are all drawn anew. */
-enum { MOST_INKS = 4096, MOST_INK_BYTES = 8 << 20, MOST_SIDE = 1 << 16 };
+enum { MOST_INKS = 4096, MOST_INK_BYTES = 4 << 20, MOST_SIDE = 1 << 16 };
 
 typedef struct {
     uint8_t *pixels; /* rows one after the other */

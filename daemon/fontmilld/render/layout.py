@@ -183,19 +183,16 @@ def _union(a: Corners, b: Corners) -> Corners:
 @functools.lru_cache(maxsize=16)
 def _rotation(angle: float, tilt_x: float, tilt_y: float) -> tuple[float, ...]:
     """Return the 3x2 matrix, row by row, that turns the page: tilts about its axes first, then in the picture's plane."""
-    a, b, c = (math.radians(v) for v in (tilt_x, tilt_y, angle))
-    page = (
-        (math.cos(b), math.sin(a) * math.sin(b)),
-        (0.0, math.cos(a)),
-        (-math.sin(b), math.sin(a) * math.cos(b)),
-    )
+    a, b, c = math.radians(tilt_x), math.radians(tilt_y), math.radians(angle)
+    sin_a, cos_a, sin_b, cos_b, sin_c, cos_c = math.sin(a), math.cos(a), math.sin(b), math.cos(b), math.sin(c), math.cos(c)
+    lean, deep = sin_a * sin_b, sin_a * cos_b
     turned = (
-        tuple(math.cos(c) * page[0][k] - math.sin(c) * page[1][k] for k in (0, 1)),
-        tuple(math.sin(c) * page[0][k] + math.cos(c) * page[1][k] for k in (0, 1)),
-        page[2],
-    )
+        cos_c * cos_b, cos_c * lean - sin_c * cos_a,
+        sin_c * cos_b, sin_c * lean + cos_c * cos_a,
+        -sin_b, deep,
+    )  # fmt: skip
     # Rounded, so that a last-digit difference between mathematical libraries cannot move an edge.
-    return tuple(round(part, 9) for row in turned for part in row)
+    return tuple([round(part, 9) for part in turned])
 
 
 def _turn(ink: Box, style: StyleSpec) -> Turn | None:
