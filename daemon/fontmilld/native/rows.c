@@ -5,7 +5,7 @@
 
 #include "rows.h"
 
-enum { BLOCK = FM_ROWS_SPARE / 2, SHIFT = 6 };
+enum { BLOCK = FM_ROWS_SPARE / 2, SHIFT = 6, LINE = 32 };
 
 /* Where a blurred picture may differ from paper: rows `top` to `bottom`, values `left` to `right` in whole blocks. */
 typedef struct {
@@ -162,6 +162,10 @@ FM_WIDE void fm_rows_degrade(const FmFrame *frame, const FmWork *work, const uin
     for (Py_ssize_t y = 0; y < frame->height; y++) {
         const uint8_t *from = scene + (frame->margin + y) * frame->row;
         const int16_t *fine = work->flat;
+        /* The rows of the pool are all over it: by the time the next one is needed, it is near. */
+        if (y + 1 < frame->height)
+            for (Py_ssize_t i = 0; i <= frame->length; i += LINE)
+                __builtin_prefetch(frame->pool + starts[y + 1] + i);
         clear[0] = blurred[0] = 0;
         memcpy(clear + 1, from + side, (size_t)frame->length);
         if (y >= box.top && y < box.bottom && box.left < box.right) {

@@ -8,8 +8,7 @@ one array, so that one call blurs them all and one adds the noise, and their mar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -25,8 +24,7 @@ Key = tuple[tuple[int, ...], bytes]
 Fine = np.ndarray[Any, np.dtype[np.int16]]
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """Both halves as the lines of their PNG files (see encode.lines), and what was measured, in dB."""
 
     clear: Picture
