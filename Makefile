@@ -19,7 +19,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "fontmill needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-$(STAMP): requirements.lock pyproject.toml hatch_build.py $(wildcard daemon/fontmilld/native/*.[ch]) | $(BIN)/python
+$(STAMP): requirements.lock pyproject.toml hatch_build.py daemon/fontmilld/native $(wildcard daemon/fontmilld/native/*.[ch]) daemon/fontmilld/native/stamp.py | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@

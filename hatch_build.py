@@ -6,6 +6,7 @@ Without a compiler fontmill is installed without it: slower, the same pictures. 
 from __future__ import annotations
 
 import os
+import runpy
 import shlex
 import subprocess
 import sys
@@ -24,7 +25,8 @@ def command(root: Path, target: Path) -> list[str]:
     """The compiler call that makes `target` of all C files."""
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
     sources = sorted(str(path) for path in (root / SOURCES).glob("*.c"))
-    return [*compiler, *FLAGS, f"-I{sysconfig.get_path('include')}", *sources, "-o", str(target), "-lm", "-ldl"]
+    stamp = runpy.run_path(str(root / SOURCES / "stamp.py"))["stamp"](root / SOURCES)
+    return [*compiler, *FLAGS, f'-DFM_STAMP="{stamp}"', f"-I{sysconfig.get_path('include')}", *sources, "-o", str(target), "-lm", "-ldl"]
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
@@ -49,4 +51,4 @@ class CustomBuildHook(BuildHookInterface[Any]):
         part.replace(target)
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
-        build_data["artifacts"].append(f"/{SOURCES.as_posix()}/*.so")
+        build_data["artifacts"].append(f"/{SOURCES.as_posix()}/{target.name}")

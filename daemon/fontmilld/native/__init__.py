@@ -6,12 +6,21 @@ compressed differently, which the fingerprint says ("encoder").
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
 from types import ModuleType
 
-core: ModuleType | None
+from fontmilld.native.stamp import stamp
+
+core: ModuleType | None = None
 try:
     from fontmilld.native import _core
-
-    core = _core
 except ImportError:
-    core = None
+    pass
+else:
+    # One compiled by hand has an empty stamp; one of before there were stamps has none.
+    if getattr(_core, "STAMP", None) in ("", stamp(Path(__file__).parent)):
+        core = _core
+    else:
+        warnings.warn("the compiled core is of other sources than these and stays unused; `make install` builds it anew",
+                      RuntimeWarning, stacklevel=2)

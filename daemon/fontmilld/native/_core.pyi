@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+STAMP: str
+
 T = TypeVar("T")
 Array = Any  # a NumPy array
 Box = tuple[int, int, int, int]

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Compiled once for any x86-64 and once for AVX2; the loader picks. Integer arithmetic only: the result is the same. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(FM_PORTABLE)
 #define FM_WIDE __attribute__((target_clones("avx2", "default")))
 #else
 #define FM_WIDE

@@ -2,6 +2,11 @@
 
 #include "core.h"
 
+/* stamp.py says what it is; "" is of a build by hand. */
+#ifndef FM_STAMP
+#define FM_STAMP ""
+#endif
+
 #define DECLARE(part) int fm_add_##part(PyObject *module);
 FM_PARTS(DECLARE)
 
@@ -11,8 +16,7 @@ static int fill(PyObject *module)
     if (fm_add_##part(module) < 0)     \
         return -1;
     FM_PARTS(ADD)
-    (void)module;
-    return 0;
+    return PyModule_AddStringConstant(module, "STAMP", FM_STAMP);
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, fill}, {0, NULL}};
