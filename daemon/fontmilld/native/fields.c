@@ -1,19 +1,13 @@
 /* Fields of noise, each row from its own place in the pool of deviates; render/noise.py is the equal. */
 
 #include "core.h"
+#include "floats.h"
 #include "noise.h"
 #include "picture.h"
 
-#include <float.h>
 #include <math.h>
 
-#if FLT_EVAL_METHOD != 0
-#error "what a float comes to would depend on the compiler"
-#endif
-
 #define UNIT 4096
-/* Beyond this number there are no fractions: adding it rounds, halves to even. */
-#define WHOLE 12582912.0f
 #define FINE_CODES (255 * 64 + 1)
 #define LEVELS 65536
 
@@ -131,8 +125,8 @@ typedef struct {
 FM_WIDE static void light_of(const float *restrict codes, uint16_t *restrict index, Py_ssize_t count)
 {
     for (Py_ssize_t x = 0; x < count; x++) {
-        float code = codes[x] < 0.0f ? 0.0f : codes[x] > 255.0f ? 255.0f : codes[x];
-        index[x] = (uint16_t)(int32_t)((code * 64.0f + WHOLE) - WHOLE);
+        float code = fm_within(codes[x], 0.0f, 255.0f);
+        index[x] = (uint16_t)(int32_t)((code * 64.0f + FM_WHOLE) - FM_WHOLE);
     }
 }
 
@@ -140,9 +134,8 @@ FM_WIDE static void sense(uint16_t *restrict levels, const int16_t *restrict dra
 {
     for (Py_ssize_t x = 0; x < count; x++) {
         float level = (float)levels[x] / 65535.0f, variance = level * shot + read;
-        float value = level + sqrtf(variance) * ((float)drawn[x] * (1.0f / UNIT));
-        value = value < 0.0f ? 0.0f : value > 1.0f ? 1.0f : value;
-        levels[x] = (uint16_t)(int32_t)((value * 65535.0f + WHOLE) - WHOLE);
+        float value = fm_within(level + sqrtf(variance) * ((float)drawn[x] * (1.0f / UNIT)), 0.0f, 1.0f);
+        levels[x] = (uint16_t)(int32_t)((value * 65535.0f + FM_WHOLE) - FM_WHOLE);
     }
 }
 

@@ -1,16 +1,9 @@
 /* What ends a degradation: rounding to 8 bits, and how far that is from what was there before the noise. */
 
 #include "core.h"
+#include "floats.h"
 #include "picture.h"
 
-#include <float.h>
-
-#if FLT_EVAL_METHOD != 0
-#error "what a float comes to would depend on the compiler"
-#endif
-
-/* Beyond this number there are no fractions: adding it rounds, halves to even. */
-#define WHOLE 12582912.0f
 /* Signals are in 1/256 of a code, and no farther from 0 than this. */
 #define FAR 1048576.0f
 
@@ -21,8 +14,8 @@ typedef struct {
 FM_WIDE static void round_row(const float *restrict codes, uint8_t *restrict out, Py_ssize_t count)
 {
     for (Py_ssize_t x = 0; x < count; x++) {
-        float code = codes[x] < 0.0f ? 0.0f : codes[x] > 255.0f ? 255.0f : codes[x];
-        out[x] = (uint8_t)(int32_t)((code + WHOLE) - WHOLE);
+        float code = fm_within(codes[x], 0.0f, 255.0f);
+        out[x] = (uint8_t)(int32_t)((code + FM_WHOLE) - FM_WHOLE);
     }
 }
 
@@ -30,9 +23,8 @@ FM_WIDE static void add_row(Sums *sums, const float *restrict clean, const uint8
 {
     int64_t power = 0, total = 0, squares = 0;
     for (Py_ssize_t x = 0; x < count; x++) {
-        float fine = clean[x] * 256.0f;
-        fine = fine < -FAR ? -FAR : fine > FAR ? FAR : fine;
-        int32_t signal = (int32_t)((fine + WHOLE) - WHOLE), apart = signal - noisy[x] * 256;
+        float fine = fm_within(clean[x] * 256.0f, -FAR, FAR);
+        int32_t signal = (int32_t)((fine + FM_WHOLE) - FM_WHOLE), apart = signal - noisy[x] * 256;
         total += signal;
         squares += (int64_t)signal * signal;
         power += (int64_t)apart * apart;

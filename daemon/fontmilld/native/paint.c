@@ -1,13 +1,8 @@
 /* Painting: a background and layers of ink over it, in single precision, a row at a time. */
 
 #include "core.h"
+#include "floats.h"
 #include "picture.h"
-
-#include <float.h>
-
-#if FLT_EVAL_METHOD != 0
-#error "what a float comes to would depend on the compiler"
-#endif
 
 #define MOST_CHANNELS 4
 
@@ -26,9 +21,7 @@ typedef struct {
 FM_WIDE static void mix_row(const float *restrict raw, float gain, float bias, float first, float swing, float *restrict row, Py_ssize_t count)
 {
     for (Py_ssize_t x = 0; x < count; x++) {
-        float part = raw[x] * gain + bias;
-        part = part < 0.0f ? 0.0f : part > 1.0f ? 1.0f : part;
-        row[x] = first + swing * part;
+        row[x] = first + swing * fm_within(raw[x] * gain + bias, 0.0f, 1.0f);
     }
 }
 
@@ -51,12 +44,8 @@ FM_WIDE static void lay_row(const float *restrict share, float ink, float *restr
 
 FM_WIDE static void round_row(const float *restrict row, uint8_t *restrict codes, Py_ssize_t count)
 {
-    /* Beyond this number there are no fractions: adding it rounds, halves to even. */
-    const float whole = 12582912.0f;
-    for (Py_ssize_t x = 0; x < count; x++) {
-        float code = (row[x] + whole) - whole;
-        codes[x] = (uint8_t)(int32_t)(code < 0.0f ? 0.0f : code > 255.0f ? 255.0f : code);
-    }
+    for (Py_ssize_t x = 0; x < count; x++)
+        codes[x] = (uint8_t)(int32_t)((fm_within(row[x], 0.0f, 255.0f) + FM_WHOLE) - FM_WHOLE);
 }
 
 static void begin_row(const Work *work, Py_ssize_t y, float *row, Py_ssize_t channel)

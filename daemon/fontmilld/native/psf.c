@@ -1,14 +1,10 @@
 /* Point spread functions of lenses out of focus and shaken hands, in integers; render/psf.py is the equal. */
 
 #include "core.h"
+#include "floats.h"
 #include "picture.h"
 
-#include <float.h>
 #include <math.h>
-
-#if FLT_EVAL_METHOD != 0
-#error "what a float comes to would depend on the compiler"
-#endif
 
 #define TOTAL 65536.0
 /* A pixel of a disc is looked at in so many places each way; their coordinates are odd multiples of 1/16 px. */
