@@ -20,6 +20,9 @@ from fontmilld.render.stream import Stream
 
 Mask = np.ndarray[Any, np.dtype[np.uint8]]
 Layer = tuple[Mask, Color]
+Window = tuple[slice, slice]
+
+_LEAST_SIGMA: Final = 0.3
 
 
 @dataclass(slots=True)
@@ -87,8 +90,10 @@ def _sample_shadow(stream: Stream, style: StyleSpec) -> Spec:
 
 
 def _paint_shadow(layers: Layers, spec: Spec) -> None:
-    moved = _shifted(layers.text, spec["dx"], spec["dy"])
-    layers.under.append((_softened(moved, spec["sigma"]), spec["color"]))
+    dx, dy, sigma = spec["dx"], spec["dy"], spec["sigma"]
+    where = _around(layers.text, max(abs(dx), abs(dy)) + _radius(sigma))
+    moved = _shifted(layers.text[where], dx, dy)
+    layers.under.append((_alone(layers.text, where, _softened(moved, sigma)), spec["color"]))
 
 
 def _reach_shadow(spec: Spec) -> float:
@@ -103,9 +108,10 @@ def _sample_outline(stream: Stream, style: StyleSpec) -> Spec:
 
 
 def _paint_outline(layers: Layers, spec: Spec) -> None:
-    side = 2 * int(spec["width"]) + 1
-    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    layers.under.append((_mask(cv2.dilate(layers.text, brush)), spec["color"]))
+    width = int(spec["width"])
+    where = _around(layers.text, width)
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1, 2 * width + 1))
+    layers.under.append((_alone(layers.text, where, cv2.dilate(layers.text[where], brush)), spec["color"]))
 
 
 def _sample_glow(stream: Stream, style: StyleSpec) -> Spec:
@@ -115,9 +121,10 @@ def _sample_glow(stream: Stream, style: StyleSpec) -> Spec:
 
 
 def _paint_glow(layers: Layers, spec: Spec) -> None:
-    halo = _softened(layers.text, spec["sigma"])
-    brightened = np.minimum(halo.astype(np.float32) * np.float32(spec["gain"]), np.float32(255))
-    layers.under.append((brightened.astype(np.uint8), spec["color"]))
+    where = _around(layers.text, _radius(spec["sigma"]))
+    halo = _softened(layers.text[where], spec["sigma"])
+    brightened = np.minimum(np.arange(256, dtype=np.float32) * np.float32(spec["gain"]), np.float32(255)).astype(np.uint8)
+    layers.under.append((_alone(layers.text, where, cv2.LUT(halo, brightened)), spec["color"]))
 
 
 def _sample_emboss(stream: Stream, style: StyleSpec) -> Spec:
@@ -136,11 +143,13 @@ def _sample_emboss(stream: Stream, style: StyleSpec) -> Spec:
 
 
 def _paint_emboss(layers: Layers, spec: Spec) -> None:
-    dx, dy, text = spec["dx"], spec["dy"], layers.text
+    dx, dy = spec["dx"], spec["dy"]
+    where = _around(layers.text, 0)
+    text = layers.text[where]
     for color, sign in ((spec["light"], 1), (spec["shade"], -1)):
         # The rim of the glyph that faces one way: what its shifted copy leaves uncovered.
         rim = cv2.subtract(text, _shifted(text, sign * dx, sign * dy))
-        layers.over.append((_mask(rim), color))
+        layers.over.append((_alone(layers.text, where, rim), color))
 
 
 def _sample_extrusion(stream: Stream, style: StyleSpec) -> Spec:
@@ -151,10 +160,12 @@ def _sample_extrusion(stream: Stream, style: StyleSpec) -> Spec:
 
 
 def _paint_extrusion(layers: Layers, spec: Spec) -> None:
-    side = layers.text
-    for _ in range(int(spec["depth"])):
-        side = _mask(np.maximum(layers.text, _shifted(side, spec["dx"], spec["dy"])))
-    layers.under.append((side, spec["color"]))
+    depth = int(spec["depth"])
+    where = _around(layers.text, depth)
+    text = side = layers.text[where]
+    for _ in range(depth):
+        side = _mask(np.maximum(text, _shifted(side, spec["dx"], spec["dy"])))
+    layers.under.append((_alone(layers.text, where, side), spec["color"]))
 
 
 def _sample_bleed(stream: Stream, style: StyleSpec) -> Spec:
@@ -164,12 +175,15 @@ def _sample_bleed(stream: Stream, style: StyleSpec) -> Spec:
 
 def _paint_bleed(layers: Layers, spec: Spec) -> None:
     """Ink creeps into the paper: the glyph's edge moves outwards by as much as the fibres there draw."""
-    soft = _softened(layers.text, spec["sigma"]).astype(np.float32)
-    fibres = noise.field(spec["seed"], layers.text.shape)
-    rough = np.clip(np.rint(fibres * np.float32(40) + np.float32(128)), 0, 255).astype(np.uint8)
-    pull = _softened(_mask(rough), max(0.6, spec["sigma"])).astype(np.float32) / np.float32(128)
+    text, sigma = layers.text, max(0.6, spec["sigma"])
+    where = _around(text, _radius(spec["sigma"]))
+    soft = _softened(text[where], spec["sigma"]).astype(np.float32)
+    # What fibres around it do to the part in question counts, too.
+    wide, inside = _grown(where, _radius(sigma), text.shape)
+    pull = _softened(noise.byte_field(spec["seed"], text.shape)[wide], sigma)[inside].astype(np.float32) / np.float32(128)
     spread = np.clip(soft * pull * np.float32(spec["gain"]) - np.float32(64), 0, 255)
-    layers.text = np.maximum(layers.text, np.rint(spread).astype(np.uint8))
+    layers.text = text.copy()
+    np.maximum(text[where], np.rint(spread).astype(np.uint8), out=layers.text[where])
 
 
 EFFECTS: Final[dict[str, Effect]] = {
@@ -196,9 +210,35 @@ def _shifted(mask: Mask, dx: int, dy: int) -> Mask:
     return out
 
 
+def _around(mask: Mask, reach: int) -> Window:
+    """Return the part of `mask` that has all its ink and `reach` px around it, one pixel at least."""
+    x, y, width, height = cv2.boundingRect(mask)
+    rows = slice(max(0, y - reach), min(mask.shape[0], max(1, y + height + reach)))
+    return rows, slice(max(0, x - reach), min(mask.shape[1], max(1, x + width + reach)))
+
+
+def _grown(where: Window, reach: int, shape: tuple[int, ...]) -> tuple[Window, Window]:
+    """Return a window `reach` px larger on each side, where there is room, and where in it `where` is."""
+    wide = tuple(slice(max(0, at.start - reach), min(most, at.stop + reach)) for at, most in zip(where, shape, strict=True))
+    inside = tuple(slice(at.start - more.start, at.stop - more.start) for at, more in zip(where, wide, strict=True))
+    return (wide[0], wide[1]), (inside[0], inside[1])
+
+
+def _alone(mask: Mask, where: Window, part: Any) -> Mask:
+    """Return an empty mask of the size of `mask` but for `part`."""
+    out = np.zeros(mask.shape, np.uint8)
+    out[where] = part
+    return out
+
+
 def _softened(mask: Mask, sigma: float) -> Mask:
-    if sigma < 0.3:
+    if sigma < _LEAST_SIGMA:
         return mask
-    side = 2 * math.ceil(2.5 * sigma) + 1
+    side = 2 * _radius(sigma) + 1
     # On 8-bit images this function is bit-exact on every machine.
     return _mask(cv2.GaussianBlur(mask, (side, side), sigma, borderType=cv2.BORDER_CONSTANT))
+
+
+def _radius(sigma: float) -> int:
+    """Return how far `_softened` reaches, px."""
+    return math.ceil(2.5 * sigma) if sigma >= _LEAST_SIGMA else 0

@@ -17,7 +17,7 @@ from fontmilld.render import degrade, encode, extensions
 from fontmilld.render.recipe import Degradation, Spec
 
 # Raise when the same recipe gives other bytes, or the same seed another recipe.
-REVISION: Final = 15
+REVISION: Final = 16
 
 _DISTRIBUTIONS: Final = {
     "deflate": "deflate",
