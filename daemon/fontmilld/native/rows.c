@@ -153,8 +153,8 @@ measure(const uint8_t *restrict clear, const int16_t *restrict fine, const uint8
     sums->power += (uint64_t)(4096 * (int64_t)gap2 + 128 * (int64_t)crossed + part2);
 }
 
-FM_WIDE void fm_rows_degrade(const FmFrame *frame, const FmWork *work, const uint8_t *scene, const uint32_t *starts, int gain,
-                             uint8_t *clear, uint8_t *blurred, FmSums *sums)
+FM_WIDE static void degrade(const FmFrame *frame, const FmWork *work, const uint8_t *scene, const uint32_t *starts, int gain,
+                            uint8_t *clear, uint8_t *blurred, FmSums *sums)
 {
     const Box box = box_of(frame, work, scene);
     const Py_ssize_t side = frame->margin * frame->channels, reach = frame->radius * frame->channels;
@@ -178,4 +178,11 @@ FM_WIDE void fm_rows_degrade(const FmFrame *frame, const FmWork *work, const uin
         clear += 1 + frame->length;
         blurred += 1 + frame->length;
     }
+}
+
+/* Apart, as compilers differ in what they make of clones that other files call. */
+void fm_rows_degrade(const FmFrame *frame, const FmWork *work, const uint8_t *scene, const uint32_t *starts, int gain,
+                     uint8_t *clear, uint8_t *blurred, FmSums *sums)
+{
+    degrade(frame, work, scene, starts, gain, clear, blurred, sums);
 }
