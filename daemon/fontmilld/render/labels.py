@@ -13,7 +13,7 @@ from fontmilld.native import core
 from fontmilld.render import metrics, noise, psf
 from fontmilld.render.degrade import Plan
 from fontmilld.render.draw import Picture
-from fontmilld.render.layout import Corners, Placed
+from fontmilld.render.layout import Corners, Laid, Placed
 from fontmilld.render.recipe import Recipe, Spec, StyleSpec, TextSpec
 from fontmilld.render.settings import RenderSettings
 from fontmilld.render.shaping import Rasterizer, TypeFont
@@ -113,9 +113,12 @@ def _measured(step: Spec, kernel: psf.Psf) -> dict[str, Any]:
     return {"kind": step.kind} | psf.measured(step, kernel) | {"raw_offset": raw}
 
 
-def cluster_json(text: str, boxes: tuple[tuple[int, Corners], ...]) -> bytes:
-    """Return `clusters` as JSON."""
-    return core.cluster_json(text, boxes) if core is not None else orjson.dumps(clusters(text, boxes))
+def cluster_json(text: str, placed: Placed) -> bytes:
+    """Return the `clusters` of what was placed as JSON."""
+    if core is None:
+        return orjson.dumps(clusters(text, placed.clusters))
+    found: bytes = core.cluster_json(text, placed.clusters if isinstance(placed, Laid) else placed)
+    return found
 
 
 def clusters(text: str, boxes: Sequence[tuple[int, Corners]]) -> list[list[Any]]:
@@ -126,6 +129,8 @@ def clusters(text: str, boxes: Sequence[tuple[int, Corners]]) -> list[list[Any]]
     outwards to 1/100 px.
     Clusters without ink, as spaces, are left out.
     """
+    if not boxes:
+        return []
     starts = [start for start, _ in boxes]
     edges = np.array([box for _, box in boxes], dtype=np.float64).reshape(-1, 4) * 100
     np.floor(edges[:, :2], out=edges[:, :2])

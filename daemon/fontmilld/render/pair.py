@@ -188,7 +188,7 @@ class PairRenderer:
     def _pair(self, drawn: _Drawn, halves: strip.Finished) -> RenderedPair:
         chosen, channels = drawn.chosen, drawn.chosen.recipe.channels
         clear, blurred = encode.from_lines(halves.clear, channels), encode.from_lines(halves.blurred, channels)
-        placed = labels.cluster_json(chosen.recipe.text.text, chosen.placed.clusters)
+        placed = labels.cluster_json(chosen.recipe.text.text, chosen.placed)
         members = self._labels.write(chosen.recipe, chosen.plan, chosen.box, placed, halves.psnr, halves.snr)
         pair = RenderedPair(drawn.index, clear, blurred, sha256(clear).hexdigest(), sha256(blurred).hexdigest(), members)
         self._clock.lap("encode")

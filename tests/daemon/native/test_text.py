@@ -6,13 +6,14 @@ import gc
 import random
 
 import numpy as np
+import orjson
 import pytest
 
 from daemon.render.conftest import PACKAGES, read_font
 from fontmilld.native import core
 from fontmilld.render import layout, shaping
 from fontmilld.render.faces import Face, inspect_face
-from fontmilld.render.labels import mask
+from fontmilld.render.labels import cluster_json, clusters, mask
 from fontmilld.render.recipe import Background, StyleSpec, TextSpec
 from fontmilld.render.shaping import EM, Rasterizer, TypeFace, TypeFont
 from fontmilld.render.strikes import Bitmap, Strike
@@ -74,8 +75,9 @@ def same_block(fonts, text, how):
     return made
 
 
-def same_placed(blocks, how, margin):
+def same_placed(blocks, text, how, margin):
     placed = [layout.place(block, how, margin) for block in blocks]
+    assert cluster_json(text, placed[0]) == orjson.dumps(clusters(text, placed[1].clusters))
     for name in ("glyphs", "clusters", "owners"):
         assert getattr(placed[0], name) == getattr(placed[1], name), name
     return placed
@@ -92,7 +94,7 @@ def agree(fonts, text, how, margin=7, shape=SHAPE):
     blocks = same_block(fonts, text, how)
     if blocks[0].has_ink:
         assert layout.extent(blocks[0], how) == layout.extent(blocks[1], how)
-    placed = same_placed(blocks, how, margin)
+    placed = same_placed(blocks, text.text, how, margin)
     same_picture(fonts, placed, shape, how.grid > 0)
 
 

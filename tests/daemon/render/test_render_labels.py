@@ -4,6 +4,7 @@ import orjson
 import pytest
 
 from fontmilld.render import degrade, labels, noise, psf
+from fontmilld.render.layout import Laid
 from fontmilld.render.pair import PairRenderer
 from fontmilld.render.presetlib import SOURCES
 from fontmilld.render.settings import RenderSettings
@@ -46,4 +47,4 @@ def test_the_parts_make_the_whole(faces, preset, options):
 
 def test_clusters_are_the_json_of_what_is_found():
     boxes = ((0, (-0.001, -2.5, 3.0, 4.129)), (3, (5.0, 0.0, 7.01, 1.0)))
-    assert orjson.loads(labels.cluster_json("ab cd", boxes)) == labels.clusters("ab cd", boxes)
+    assert orjson.loads(labels.cluster_json("ab cd", Laid((), boxes, ()))) == labels.clusters("ab cd", boxes)
