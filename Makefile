@@ -22,6 +22,7 @@ $(BIN)/python:
 $(STAMP): requirements.lock pyproject.toml hatch_build.py daemon/fontmilld/native $(wildcard daemon/fontmilld/native/*.[ch]) daemon/fontmilld/native/stamp.py | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -c 'from fontmilld.native import core; core or print("The core was not compiled: rendering will be slower. `pip install -v --no-deps .` says why.")'
 	@touch $@
 
 install: $(STAMP)  ## Make .venv with fontmill and its tools in it.
