@@ -140,7 +140,7 @@ def main() -> None:
     """Watch all kinds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--seconds", type=float, default=15, help="how long a real session is watched")
+    parser.add_argument("--seconds", type=float, default=12, help="how long a real session is watched")
     parser.add_argument("--no-install", action="store_true", help="fetch no Chinese font")
     args = parser.parse_args()
     seconds, samples = (1.0, 400) if args.quick else (args.seconds, MILLION)

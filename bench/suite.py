@@ -49,9 +49,7 @@ def run(name: str, quick: bool, minutes: float) -> tuple[list[dict[str, Any]], b
 
 
 def keep(name: str, lines: list[dict[str, Any]], results: Path, about: dict[str, Any]) -> None:
-    """Show, and put in the results file in place of what an earlier suite found."""
-    for line in lines:
-        print(json.dumps(line), flush=True)
+    """Put in the results file in place of what an earlier suite found."""
     results.mkdir(parents=True, exist_ok=True)
     (results / f"{name}.jsonl").write_text("".join(json.dumps({**about, **line}) + "\n" for line in lines), encoding="utf-8")
 
@@ -61,11 +59,19 @@ def build_floor() -> None:
     subprocess.run([sys.executable, str(BENCH / "floor" / "build.py")], check=False, stdout=subprocess.DEVNULL)
 
 
-def conclude(results: Path, about: dict[str, Any]) -> None:
-    """Targets and picture of what is there now."""
+def show(lines: list[dict[str, Any]]) -> None:
+    """Print."""
+    for line in lines:
+        print(json.dumps(line), flush=True)
+
+
+def conclude(results: Path, about: dict[str, Any]) -> list[dict[str, Any]]:
+    """Targets and picture of what is there now; the lines of the targets."""
     done = subprocess.run([sys.executable, str(BENCH / "targets.py"), "--results", str(results)], capture_output=True, text=True, check=True)
-    keep("targets", [json.loads(line) for line in done.stdout.splitlines()], results, about)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    keep("targets", lines, results, about)
     subprocess.run([sys.executable, str(BENCH / "chart.py"), "--results", str(results)], check=True)
+    return lines
 
 
 def main() -> int:
@@ -81,13 +87,15 @@ def main() -> int:
     for base in ("/dev/shm", "/var/tmp"):
         sweep(Path(base))
     build_floor()
-    well = True
+    well, targets = True, []
     for name in args.only:
         lines, good = run(name, args.quick, args.minutes)
+        show(lines)
         if good:
             keep(name, lines, results, about)
+            targets = conclude(results, about)  # after each, so that a suite that is ended early leaves a whole picture
         well = well and good
-    conclude(results, about)
+    show(targets)
     return 0 if well else 1
 
 
