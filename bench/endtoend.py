@@ -55,6 +55,7 @@ class Run:
     cpu_s: float
     wall_s: float
     bytes_per_pair: int = 0
+    codec: str = ""  # the floor's
 
     @property
     def per_cpu_s(self) -> float:
@@ -101,7 +102,7 @@ def run_self_timed(command: Callable[[Path], list[str]], disk: str) -> Run:
     with scratch(disk) as folder:
         said = counted(command(folder / "out")).last_json()
     os.sync()
-    return Run(said["pairs"], said["cpu_s"], said["wall_s"], said["bytes_per_pair"])
+    return Run(said["pairs"], said["cpu_s"], said["wall_s"], said["bytes_per_pair"], said.get("codec", ""))
 
 
 def run_naive(color: str, disk: str, files: list[Path], samples: int) -> Run:
@@ -159,7 +160,8 @@ def wall(runs: list[Run]) -> list[float]:
 
 def figures(runs: list[Run]) -> dict[str, object]:
     """What every line says."""
-    rates: dict[str, object] = {"pairs_per_cpu_s": spread(cpu(runs), 1)}
+    rates: dict[str, object] = {"codec": runs[-1].codec} if runs[-1].codec else {}
+    rates["pairs_per_cpu_s"] = spread(cpu(runs), 1)
     if all(run.wall_s for run in runs):
         rates["pairs_per_wall_s"] = spread(wall(runs), 1)
     return {"pairs": round(runs[-1].pairs), "rounds": len(runs), **rates, "bytes_per_pair": runs[-1].bytes_per_pair}

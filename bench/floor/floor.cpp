@@ -31,8 +31,10 @@
 #ifdef WITH_ISAL
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
+static constexpr const char* kCodec = "isa-l";
 #else
 #include <zlib.h>
+static constexpr const char* kCodec = "zlib";
 #endif
 #ifdef WITH_CRYPTO
 #include <openssl/evp.h>
@@ -493,8 +495,8 @@ int run(const Options& options) {
     const double cpu = seconds(usage.ru_utime) + seconds(usage.ru_stime);
     const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     const double pairs = static_cast<double>(options.samples) * static_cast<double>(options.fonts.size());
-    std::printf("{\"program\":\"floor\",\"pairs\":%.0f,\"color\":\"%s\",\"level\":%d,\"digest\":%s,\"cpu_s\":%.4f,\"wall_s\":%.4f,\"pairs_per_cpu_s\":%.1f,\"bytes_per_pair\":%.0f}\n", pairs,
-                options.channels == 1 ? "gray" : "rgb", options.level, options.digest ? "true" : "false", cpu, wall, pairs / cpu, static_cast<double>(mill.bytes) / pairs);
+    std::printf("{\"program\":\"floor\",\"pairs\":%.0f,\"color\":\"%s\",\"codec\":\"%s\",\"level\":%d,\"digest\":%s,\"cpu_s\":%.4f,\"wall_s\":%.4f,\"pairs_per_cpu_s\":%.1f,\"bytes_per_pair\":%.0f}\n", pairs,
+                options.channels == 1 ? "gray" : "rgb", kCodec, options.level, options.digest ? "true" : "false", cpu, wall, pairs / cpu, static_cast<double>(mill.bytes) / pairs);
     return 0;
 }
 
