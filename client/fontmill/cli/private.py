@@ -133,13 +133,18 @@ class PrivateDaemon:
 
 def command(socket: str, state: str, roots: Sequence[str], workers: int | None) -> list[str]:
     """The command line of a private daemon. Raises `not-running` when fontmilld is not installed."""
-    if importlib.util.find_spec("fontmilld") is None:
-        action = "Install the whole package: pip install fontmill."
-        raise FontmillError("not-running", "The daemon (fontmilld) is not installed in this Python.", action=action)
-    words = [sys.executable, "-m", "fontmilld", "--private", "--socket", socket, "--state-dir", state]
+    words = [*program("fontmilld"), "--private", "--socket", socket, "--state-dir", state]
     if workers is not None:
         words += ["--workers", str(workers)]
     return [*words, "--allow-root", *roots]
+
+
+def program(module: str) -> list[str]:
+    """How a program of fontmilld is started. Raises `not-running` when fontmilld is not installed."""
+    if importlib.util.find_spec("fontmilld") is None:
+        action = "Install the whole package: pip install fontmill."
+        raise FontmillError("not-running", "The daemon (fontmilld) is not installed in this Python.", action=action)
+    return [sys.executable, "-m", module]
 
 
 def _folder() -> tuple[str, int]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fontmill.cli.arguments import Invocation
-from fontmill.cli.served import runs, served, write_new
+from fontmill.cli.served import alone, runs, served, verified, write_new
 from fontmill.cli.simple import lines
 from fontmill.cli.text import clean, count, outcome, status_lines, table
 from fontmill.errors import ExitStatus, FontmillError, invalid
@@ -42,8 +42,12 @@ def adopt(call: Invocation) -> int:
 
 def verify(call: Invocation) -> int:
     """Name every damaged file; exit status 1 when there is one."""
-    with served(call, _roots(call)):
-        answer = _asked(call)
+    roots = _roots(call)
+    if alone(call, roots) and call.verb_args()["level"] != "deep":
+        answer = verified(roots[0], call.verb_args()["level"], call.timeout)
+    else:
+        with served(call, roots):
+            answer = _asked(call)
     damaged = [found for found in answer.get("damaged") or () if isinstance(found, Mapping)]
     told = [f"{clean(found.get('kind', '')):<20}{clean(found.get('file', ''))}" for found in damaged[:SHOWN_DAMAGE]]
     if len(damaged) > SHOWN_DAMAGE:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from fontmill.cli.arguments import Invocation
-from fontmill.cli.private import PrivateDaemon
+from fontmill.cli.private import PrivateDaemon, program
 from fontmill.endpoint import SOCKET_VARIABLE, Endpoint
 from fontmill.errors import FontmillError, invalid
 
@@ -17,13 +20,34 @@ def served(call: Invocation, roots: tuple[str, ...]) -> Iterator[None]:
     """Within it `call.client()` has a daemon. A private one, which may write beneath `roots`, is started where
     nobody names a socket and no daemon runs; without roots none is.
     """
-    if not roots or call.options.socket or os.environ.get(SOCKET_VARIABLE) or runs():
+    if not alone(call, roots):
         yield
         return
     with PrivateDaemon(roots, None, _no_tick) as daemon:
         daemon.ready()
         call.client(daemon.socket, daemon.check)
         yield
+
+
+def alone(call: Invocation, roots: tuple[str, ...]) -> bool:
+    """Whether a command about folders has no daemon: nobody names a socket, and none runs."""
+    return bool(roots) and not (call.options.socket or os.environ.get(SOCKET_VARIABLE) or runs())
+
+
+def verified(project: str, level: str, timeout: float | None) -> dict[str, Any]:
+    """The reply of `verify` of a project by a process of its own, which needs no daemon; `level` is quick or full."""
+    try:
+        done = subprocess.run([*program("fontmilld.verifier"), level, project], capture_output=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise FontmillError("timed-out") from error
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except ValueError as error:
+        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise FontmillError("internal", f"The verification ended with status {done.returncode}{': ' if said else ''}{said}.") from error
+    if "error" in answer:
+        raise FontmillError(**answer["error"])
+    return answer
 
 
 def write_new(field: str, path: str, data: bytes) -> None:

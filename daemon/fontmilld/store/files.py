@@ -53,17 +53,19 @@ class LocalFolder:
                 return None
             raise fault_of(error, "open") from error
         try:
-            return self._whole(fd, most) if is_regular(self._kernel.fstat(fd)) else None
+            info = self._kernel.fstat(fd)
+            return self._whole(fd, info.st_size, most) if is_regular(info) else None
         except OSError as error:
             raise fault_of(error, "read") from error
         finally:
             self._kernel.close(fd)
 
-    def _whole(self, fd: int, most: int) -> bytes:
+    def _whole(self, fd: int, size: int, most: int) -> bytes:
         with suppress(OSError):  # advice only
             self._kernel.forget(fd)
         data = self._kernel.read(fd, most)
-        while len(data) < most and (more := self._kernel.read(fd, most - len(data))):
+        # What is as long as it was a moment ago is whole: no read only to find its end.
+        while len(data) not in (size, most) and (more := self._kernel.read(fd, most - len(data))):
             data += more
         return data
 

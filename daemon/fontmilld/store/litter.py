@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from fontmill.errors import FontmillError
@@ -45,44 +45,68 @@ def _font_files(font_id: str, config: ExportConfig) -> tuple[str, ...]:
     return (*files, layout.packed_file(font_id)) if config.compress_metadata else files
 
 
-def is_image_of(name: str, font_id: str, config: ExportConfig) -> bool:
-    """Whether a file name is one that a session of this configuration gives to an image of this font."""
-    image = layout.parse_image_name(name)
-    return (
-        image is not None and image.font_id == font_id and 1 <= image.index <= config.num_samples
-        and image.width == layout.index_width(config.num_samples) and image.half in config.image_kinds
-    )
+def own_images(font_id: str, config: ExportConfig) -> Callable[[str], int]:
+    """A function of file names: the index of the image that a session of this configuration gives the name to, 0 for none."""
+    kinds, width = "|".join(config.image_kinds), layout.index_width(config.num_samples)
+    own = re.compile(rf"{re.escape(font_id)}_([0-9]{{{width}}})_(?:{kinds})\.png")
+
+    def index_of(name: str) -> int:
+        match = own.fullmatch(name)
+        index = int(match[1]) if match else 0
+        return index if index <= config.num_samples else 0
+
+    return index_of
 
 
 def sweep_unclaimed(tree: Tree, font_id: str, config: ExportConfig, done: RangeSet) -> int:
     """Remove images of a finished font that no label names; returns how many there were."""
-    folder = layout.images_dir(font_id)
-    surplus = []
-    for entry in tree.names(folder):
-        image = layout.parse_image_name(entry.name)
-        ours = entry.kind == "file" and is_image_of(entry.name, font_id, config)
-        if image and ours and image.index not in done:
-            surplus.append(entry.name)
+    folder, index_of = layout.images_dir(font_id), own_images(font_id, config)
+    surplus = [
+        entry.name for entry in tree.names(folder)
+        if entry.kind == "file" and (index := index_of(entry.name)) and index not in done
+    ]
     for name in surplus:
         tree.remove(f"{folder}/{name}")
     return len(surplus)
 
 
+def images_in(tree: Tree, font_id: str, config: ExportConfig) -> Iterator[tuple[str, int]]:
+    """What lies in a font's folder of images: its name in the tree, and its index; 0 for what is not ours.
+
+    The folder itself, when a link lies in its place.
+    """
+    folder, index_of = layout.images_dir(font_id), own_images(font_id, config)
+    try:
+        for entry in tree.names(folder):
+            yield f"{folder}/{entry.name}", index_of(entry.name) if entry.kind == "file" else 0
+    except FontmillError as error:
+        if error.slug != "path-not-allowed":
+            raise
+        yield folder, 0
+
+
 def scan_existing_files(tree: Tree, session: ExportSession) -> ExistingFileMap:
     """scanExistingFiles: sizes of our images by font and name, what is not ours, and our litter."""
-    images = {
-        font.font_id: {
-            entry.name: entry.size for entry in tree.scan(layout.images_dir(font.font_id))
-            if entry.kind == "file" and is_image_of(entry.name, font.font_id, session.config)
-        }
-        for font in session.fonts if font.accepted
-    }
+    images: dict[str, dict[str, int]] = {}
+    for font in session.fonts:
+        if font.accepted:
+            index_of = own_images(font.font_id, session.config)
+            found = tree.scan(layout.images_dir(font.font_id))
+            images[font.font_id] = {entry.name: entry.size for entry in found if entry.kind == "file" and index_of(entry.name)}
     litter = tuple(name for name in staged_names(session) if tree.size(name) is not None)
     return ExistingFileMap(images, tuple(sorted(foreign_names(tree, session))), litter)
 
 
 def foreign_names(tree: Tree, session: ExportSession) -> Iterator[str]:
     """Everything in the tree that no session like this one makes, folders without looking into them."""
+    yield from foreign_beside_images(tree, session)
+    for font in session.fonts:
+        if font.accepted:
+            yield from (name for name, index in images_in(tree, font.font_id, session.config) if not index)
+
+
+def foreign_beside_images(tree: Tree, session: ExportSession) -> Iterator[str]:
+    """`foreign_names` less those in folders of images."""
     litter = set(staged_names(session))
     fonts = [font.font_id for font in session.fonts if font.accepted]
     top = {*_TOP, layout.FONTS_DIR, layout.LOGS_DIR}
@@ -96,19 +120,6 @@ def foreign_names(tree: Tree, session: ExportSession) -> Iterator[str]:
     for font_id in fonts:
         known = {layout.IMAGES_DIR, *(name.rpartition("/")[2] for name in _font_files(font_id, session.config))}
         yield from _strangers(tree, layout.font_dir(font_id), known, litter)
-        yield from _strange_images(tree, font_id, session.config)
-
-
-def _strange_images(tree: Tree, font_id: str, config: ExportConfig) -> Iterator[str]:
-    folder = layout.images_dir(font_id)
-    try:
-        for entry in tree.names(folder):
-            if entry.kind != "file" or not is_image_of(entry.name, font_id, config):
-                yield f"{folder}/{entry.name}"
-    except FontmillError as error:
-        if error.slug != "path-not-allowed":
-            raise
-        yield folder  # a link in its place
 
 
 _STILL_OPEN = (".nfs", ".fuse_hidden")

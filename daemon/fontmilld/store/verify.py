@@ -20,12 +20,12 @@ from fontmilld.core.labels import Claim, Image, is_sound, read_claim
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store import journal
 from fontmilld.store.checkpoint import decode
-from fontmilld.store.litter import foreign_names, is_image_of, staged_names
+from fontmilld.store.litter import foreign_beside_images, images_in, staged_names
 from fontmilld.store.text import kept_text
 from fontmilld.store.tree import ImageFolder, Tree
 
 Level = Literal["quick", "full"]
-PIECE_BYTES: Final = 2 << 20
+PIECE_BYTES: Final = 1 << 20
 _TELL_EVERY: Final = 256
 _MAX_TOLD: Final = 10_000
 _ALL: Final = 1 << 31
@@ -210,7 +210,7 @@ def conclude(
     for font in _fonts(session):
         damaged += _font_damage(tree, session, font, before, labelled.get(font.font_id, RangeSet()), level, digests)
         checked += 3
-    damaged += [Damage(name, "foreign") for name in foreign_names(tree, session)]
+    damaged += [Damage(name, "foreign") for name in foreign_beside_images(tree, session)]
     damaged += [Damage(name, "litter") for name in sorted(before.staged) if tree.size(name) is not None]
     return ValidationResult(not damaged, checked, tuple(damaged[:_MAX_TOLD]))
 
@@ -251,14 +251,13 @@ def _font_damage(
         yield Damage(checkpoint, "corrupt", font_id)
     for index in before.promised[font_id] - labelled:
         yield Damage(journal.file_of(tree, layout.samples_file(font_id)), "missing-label", font_id, index)
-    if not before.complete:
-        return
-    yield from _record_damage(tree, font_id, level, session.config.compress_metadata, digests)
-    for entry in tree.names(layout.images_dir(font_id)):
-        image = layout.parse_image_name(entry.name)
-        ours = is_image_of(entry.name, font_id, session.config)
-        if image and ours and image.index not in labelled:
-            yield Damage(f"{layout.images_dir(font_id)}/{entry.name}", "unlabelled", font_id, image.index)
+    if before.complete:
+        yield from _record_damage(tree, font_id, level, session.config.compress_metadata, digests)
+    for name, index in images_in(tree, font_id, session.config):
+        if not index:
+            yield Damage(name, "foreign")
+        elif before.complete and index not in labelled:
+            yield Damage(name, "unlabelled", font_id, index)
 
 
 def _record_damage(tree: Tree, font_id: str, level: Level, compressed: bool, digests: Mapping[str, str]) -> Iterator[Damage]:
