@@ -215,7 +215,7 @@ static PyObject *font_advance(fm_font *self, PyObject *value)
 
 static PyObject *font_reckon(fm_font *self, PyObject *text)
 {
-    if (!PyUnicode_Check(text) || PyUnicode_READY(text) < 0) {
+    if (!PyUnicode_Check(text)) {
         PyErr_SetString(PyExc_TypeError, "reckon takes a str");
         return NULL;
     }

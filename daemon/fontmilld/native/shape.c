@@ -219,7 +219,7 @@ static int compose(fm_font *font, fm_block *block, PyObject *text, const manner 
 
 PyObject *fm_font_compose(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
-    if (count != 7 || !PyUnicode_Check(args[0]) || PyUnicode_READY(args[0]) < 0 || !PyUnicode_Check(args[1]) || !PyUnicode_Check(args[2])) {
+    if (count != 7 || !PyUnicode_Check(args[0]) || !PyUnicode_Check(args[1]) || !PyUnicode_Check(args[2])) {
         PyErr_SetString(PyExc_TypeError, "compose takes text, script, language, rtl, extra, leading and share");
         return NULL;
     }

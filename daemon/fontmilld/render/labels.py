@@ -161,9 +161,9 @@ def mask(rasterizer: Rasterizer, font: TypeFont, placed: Placed, recipe: Recipe,
     shape = (recipe.height + 2 * margin, recipe.width + 2 * margin)
     found = np.zeros(shape, dtype=np.uint8)
     most = np.full(shape, _LEAST_COVERAGE - 1, dtype=np.uint8)
+    owned = list(zip(placed.glyphs, placed.owners, strict=True))
     for number, (start, _) in enumerate(placed.clusters[:255], start=1):
-        glyphs = [g for g, owner in zip(placed.glyphs, placed.owners, strict=True) if owner == start]
-        coverage = rasterizer.coverage(font, glyphs, shape)
+        coverage = rasterizer.coverage(font, [glyph for glyph, owner in owned if owner == start], shape)
         found[coverage > most] = number
         most = np.maximum(most, coverage)
     return found[margin : margin + recipe.height, margin : margin + recipe.width]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Final, Protocol
 
 import cv2
@@ -37,8 +38,15 @@ Ink = tuple[Coverage, int, int]
 _MOST_INKS: Final = 4096
 _NO_AXES: Final[Mapping[str, float]] = {}
 
-# The compiled core, if it finds the functions of HarfBuzz in the library that uharfbuzz is.
-_core: Final = core if core is not None and core.open_harfbuzz(hb._harfbuzz.__file__) else None
+
+
+def _with_harfbuzz(core: ModuleType | None) -> ModuleType | None:
+    """Return the compiled core if it finds the functions of HarfBuzz in the library that uharfbuzz is."""
+    library = getattr(getattr(hb, "_harfbuzz", None), "__file__", None)
+    return core if core is not None and library and core.open_harfbuzz(library) else None
+
+
+_core: Final = _with_harfbuzz(core)
 
 
 class TypeFace:

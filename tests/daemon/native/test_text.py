@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import random
+import subprocess
+import sys
 
 import numpy as np
 import orjson
@@ -14,8 +16,10 @@ from fontmilld.native import core
 from fontmilld.render import layout, shaping
 from fontmilld.render.faces import Face, inspect_face
 from fontmilld.render.labels import cluster_json, clusters, mask
+from fontmilld.render.pair import PairRenderer
 from fontmilld.render.recipe import Background, StyleSpec, TextSpec
-from fontmilld.render.shaping import EM, Rasterizer, TypeFace, TypeFont
+from fontmilld.render.settings import RenderSettings
+from fontmilld.render.shaping import Rasterizer, TypeFace, TypeFont
 from fontmilld.render.strikes import Bitmap, Strike
 
 pytestmark = pytest.mark.skipif(core is None, reason="core was not compiled")
@@ -275,6 +279,34 @@ def test_wrong_arguments_are_refused(twins):
         type(native.compose("a", "Latn", "en", False, 0, 1.0, 0.0))()
 
 
+LOOK = """
+import sys
+from fontmilld.native import core
+assert "uharfbuzz" not in sys.modules
+for path in ("/nowhere/at/all.so", core.__file__):
+    assert core.open_harfbuzz(path) is False, path
+try:
+    core.Face(b"", 0)
+except RuntimeError:
+    print("refused")
+"""
+
+
 def test_a_library_without_the_functions_is_refused():
-    assert core.open_harfbuzz("/nowhere/at/all.so") is True  # once open, it stays so
-    assert EM == 16384
+    found = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, timeout=120, check=False)
+    assert (found.returncode, found.stdout) == (0, "refused\n"), found.stderr
+
+
+@pytest.mark.parametrize(("preset", "rich"), [("plain", False), ("document-camera-v1", True)])
+@pytest.mark.parametrize("name", ["inter", "amiri", "thai"])
+def test_pairs_are_the_same_with_and_without_it(name, preset, rich, monkeypatch):
+    data = read_font(name)
+    record = inspect_face(data, 0).to_record()
+    settings = RenderSettings(preset=preset, style_variations=rich, enable_special_effects=rich)
+
+    def pairs():
+        return list(PairRenderer(settings, Face(data, 0, record), record["sha256"]).render_range(1, 12))
+
+    found = pairs()
+    monkeypatch.setattr(shaping, "_core", None)
+    assert found == pairs()
