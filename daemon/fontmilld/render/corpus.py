@@ -60,7 +60,7 @@ class Phrase(NamedTuple):
         """Return the first `parts` parts of the phrase, or None if that is nothing or nothing less."""
         if not 0 < parts < len(self.parts):
             return None
-        return self._replace(parts=self.parts[:parts])
+        return Phrase(self.parts[:parts], *self[1:])
 
 
 @dataclass(frozen=True, slots=True)

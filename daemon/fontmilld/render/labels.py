@@ -41,8 +41,8 @@ class LabelWriter:
             orjson.dumps(settings.degradations.light), scale,
         )  # fmt: skip
         self._sources: dict[tuple[str, ...], bytes] = {}
-        self._style: tuple[Any, ...] = ()
-        self._style_parts = b"", b""
+        # By grid: scripts that lie on one and scripts that do not take turns.
+        self._styles: dict[int, tuple[tuple[Any, ...], bytes, bytes]] = {}
         self._kernels: tuple[psf.Psf | None, ...] | None = None
         self._psf = b""
 
@@ -80,14 +80,15 @@ class LabelWriter:
     def _style_of(self, style: StyleSpec) -> tuple[bytes, bytes]:
         """Return what stands between the size and x, and from behind y to the effects."""
         rest = style[3:]
-        if rest != self._style:
+        known = self._styles.get(style.grid)
+        if known is None or rest != known[0]:
             record = style.record()
             for name in ("size", "x", "y"):
                 del record[name]
             first = {name: record.pop(name) for name in ("drawn_from", "grid")}
-            self._style = rest
-            self._style_parts = b"," + members(first) + b',"x":', b"," + members(record) + b'},"effects":['
-        return self._style_parts
+            known = rest, b"," + members(first) + b',"x":', b"," + members(record) + b'},"effects":['
+            self._styles[style.grid] = known
+        return known[1:]
 
     def _psf_of(self, plan: Plan) -> bytes:
         """Return what was measured of each kernel, in order."""
