@@ -85,6 +85,7 @@ class ExportConfig(Record):
     text_min_chars: int = 3
     text_max_chars: int = 14
     licences: tuple[str, ...] = ()
+    png_level: int = 1
     masks: bool = False
     psf_images: bool = False
     compress_metadata: bool = False

@@ -82,6 +82,7 @@ START_ARGS = (
     FONTS,
     Arg("num_samples", "int", "Pairs to make for each font.", default=100, minimum=1, maximum=10_000_000, flag="--samples"),
     *PICTURE_ARGS,
+    Arg("png_level", "int", "How PNG files are compressed: 0 not at all, 1 by fontmill, fast, 2 to 12 by libdeflate, ever slower (noise hardly gets smaller).", default=1, minimum=0, maximum=12, flag="--png-level"),
     Arg("masks", "bool", "Also write, for each pair, which pixel belongs to which character.", default=False, flag="--masks"),
     Arg("psf_images", "bool", "Also write, for each pair, its blur kernel as a picture.", default=False, flag="--psf-images"),
     Arg("compress_metadata", "bool", "Keep the labels as `metadata.jsonl.gz` once complete; `load_dataset` needs them unpacked.", default=False, flag="--compress-metadata"),

@@ -101,7 +101,7 @@ def test_start_sends_absolute_paths_and_every_option(cli: Cli, daemon: Any, monk
         "--height", "32", "--seed", "9", "--preset", "plain", "--style-variations", "--special-effects", "--text", "numbers",
         "--color", "rgb", "--fallback", "f", "--durability", "relaxed", "--force", "--json",
         "--lines", "2", "--min-words", "2", "--max-words", "3", "--min-chars", "4", "--max-chars", "5", "--effects", "shadow", "glow",
-        "--licences", "OFL-1.1", "--masks", "--psf-images", "--compress-metadata",
+        "--licences", "OFL-1.1", "--png-level", "6", "--masks", "--psf-images", "--compress-metadata",
     )
     assert done.code == 0
     assert json.loads(done.out)["session_id"] == "5e55"
@@ -111,7 +111,7 @@ def test_start_sends_absolute_paths_and_every_option(cli: Cli, daemon: Any, monk
         "fonts": [str(tmp_path / "a"), "/home/me/b", "/c"], "seed": 9, "preset": "plain", "style_variations": True,
         "enable_special_effects": True, "text": "numbers", "color": "rgb", "fallback_paths": [str(tmp_path / "f")],
         "durability": "relaxed", "force": True, "preset_source": "", "text_content": "", "text_lines": 2, "text_min_words": 2,
-        "text_max_words": 3, "text_min_chars": 4, "text_max_chars": 5, "effects": ["shadow", "glow"], "licences": ["OFL-1.1"],
+        "text_max_words": 3, "text_min_chars": 4, "text_max_chars": 5, "effects": ["shadow", "glow"], "licences": ["OFL-1.1"], "png_level": 6,
         "masks": True, "psf_images": True, "compress_metadata": True,
     }
 

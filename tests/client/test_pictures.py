@@ -40,6 +40,8 @@ def test_other_words_are_refused(text: str) -> None:
     ({"text_min_words": 7}, "text_min_words"),
     ({"text_min_chars": 20}, "text_min_chars"),
     ({"text_lines": 9}, "text_lines"),
+    ({"png_level": 13}, "png_level"),
+    ({"png_level": -1}, "png_level"),
     ({"effects": ["shadow"]}, "effects"),
     ({"text": "user", "text_content": "x" * ((4 << 20) + 1)}, "text_content"),
     ({"text": "user", "text_content": "\ud800"}, "text_content"),

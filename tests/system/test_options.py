@@ -17,7 +17,7 @@ pytestmark = pytest.mark.system
 TEXT = "Kilroy was here\nسرد جہاز\nमौसम अच्छा है\n12345 roses\n"
 PRESET = 'light = "linear"\nstep = [ { kind = "disc", radius = [1.0, 2.0] }, { kind = "gaussian-noise", sigma = [1.0, 2.0] } ]\n'
 OPTIONS = {"text": "user:3,codes", "text_content": TEXT, "masks": True, "psf_images": True, "preset": "mine",
-           "preset_source": PRESET, "text_lines": 2, "style_variations": True}
+           "preset_source": PRESET, "text_lines": 2, "style_variations": True, "png_level": 6}
 
 
 def labels(project: Path) -> list[dict]:

@@ -24,6 +24,7 @@
     part(harfbuzz) \
     part(label) \
     part(text) \
+    part(png) \
     part(psf) \
     part(strip) \
     part(paint) \

@@ -17,7 +17,10 @@ from fontmilld.render import degrade, encode, extensions
 from fontmilld.render.recipe import Degradation, Spec
 
 # Raise when the same recipe gives other bytes, or the same seed another recipe.
-REVISION: Final = 16
+REVISION: Final = 17
+
+# Stands for all levels of libdeflate in the probe.
+_OTHER_LEVEL: Final = 6
 
 _DISTRIBUTIONS: Final = {
     "deflate": "deflate",
@@ -35,6 +38,7 @@ def _fingerprint() -> tuple[tuple[str, str], ...]:
         "numpy": np.__version__,
         "opencv": cv2.__version__,
         "unicode": unicodedata.unidata_version,
+        "encoder": encode.ENCODER,
         "machine": platform.machine(),
         "probe": _probe(),
     }
@@ -79,5 +83,7 @@ def _probe() -> str:
     digest = hashlib.sha256()
     for light in ("linear", "gamma"):
         plan = degrade.prepare(Degradation(light, (*psfs, *rest), 2))
-        digest.update(encode.png(degrade.degrade(smooth, plan, plan.margin).picture))
+        picture = degrade.degrade(smooth, plan, plan.margin).picture
+        for level in (encode.FAST, _OTHER_LEVEL):
+            digest.update(encode.png(picture, level))
     return digest.hexdigest()[:16]

@@ -145,7 +145,8 @@ class PairRenderer:
         mask = labels.mask(self._rasterizer, chosen.font, chosen.placed, chosen.recipe, chosen.plan.margin)
         kernel = chosen.plan.first_kernel
         picture = kernel.picture() if kernel else np.full((1, 1), 255, np.uint8)
-        return {"mask": encode.png(mask), "kernel": encode.png(picture)}
+        level = self._settings.png_level
+        return {"mask": encode.png(mask, level), "kernel": encode.png(picture, level)}
 
     def recipe(self, index: int) -> Recipe | None:
         """Return the recipe that `render` carries out, or None if no text can be made to fit."""
@@ -186,8 +187,8 @@ class PairRenderer:
         return _guarded(drawn.index, self._pair, drawn, finished[0])
 
     def _pair(self, drawn: _Drawn, halves: strip.Finished) -> RenderedPair:
-        chosen, channels = drawn.chosen, drawn.chosen.recipe.channels
-        clear, blurred = encode.from_lines(halves.clear, channels), encode.from_lines(halves.blurred, channels)
+        chosen, channels, level = drawn.chosen, drawn.chosen.recipe.channels, self._settings.png_level
+        clear, blurred = encode.from_lines(halves.clear, channels, level), encode.from_lines(halves.blurred, channels, level)
         placed = labels.cluster_json(chosen.recipe.text.text, chosen.placed)
         members = self._labels.write(chosen.recipe, chosen.plan, chosen.box, placed, halves.psnr, halves.snr)
         pair = RenderedPair(drawn.index, clear, blurred, sha256(clear).hexdigest(), sha256(blurred).hexdigest(), members)

@@ -24,7 +24,7 @@ class RenderSettings:
     `preset_source` holding the TOML that describes it. `text` is a mixture of text sources
     (pictures.mixture); "user" draws from `text_content`. `text_lines` is the number of lines in a
     picture (1 to 8), the others are bounds for words and characters a line (1 to 100). `effects` names
-    the special effects to choose from, all built-in ones if empty. Raises ValueError naming the field.
+    the special effects to choose from, all built-in ones if empty. `png_level` is that of encode.from_lines. Raises ValueError naming the field.
     """
 
     image_width: int = 256
@@ -43,12 +43,14 @@ class RenderSettings:
     text_min_chars: int = 3
     text_max_chars: int = 14
     effects: tuple[str, ...] = ()
+    png_level: int = 1
 
     def __post_init__(self) -> None:
         for name in ("image_width", "image_height"):
             _check_range(name, getattr(self, name), MIN_SIDE, MAX_SIDE)
         _check_range("seed", self.seed, 0, MAX_SEED)
         _check_range("text_lines", self.text_lines, 1, 8)
+        _check_range("png_level", self.png_level, 0, 12)
         for least, most in (("text_min_words", "text_max_words"), ("text_min_chars", "text_max_chars")):
             _check_range(least, getattr(self, least), 1, 100)
             _check_range(most, getattr(self, most), getattr(self, least), 100)

@@ -7,6 +7,7 @@ import sys
 import unicodedata
 import zlib
 
+import deflate
 import numpy as np
 import pytest
 from hypothesis import given
@@ -41,6 +42,8 @@ def test_settings_take_what_concerns_pixels_from_a_configuration():
         ("text", "words,words"),
         ("text_max_words", 0),
         ("text_lines", 9),
+        ("png_level", 13),
+        ("png_level", 1.0),
         ("effects", ("nope",)),
     ],
 )
@@ -91,6 +94,26 @@ def test_png_files_decode_to_the_same_pixels(width, height, rgb, seed):
         at += 12 + length
 
 
+def test_every_level_keeps_the_pixels_and_a_high_one_is_small():
+    rows, cols = np.mgrid[0:64, 0:90]
+    picture = ((rows // 7 * 31 + cols // 5 * 17) % 256).astype(np.uint8)
+    files = [encode.png(picture, level) for level in range(13)]
+    for file in files:
+        with Image.open(io.BytesIO(file)) as image:
+            assert (np.asarray(image) == picture).all()
+    assert len(files[12]) <= len(files[6]) < len(files[0]) > picture.size
+    assert encode.png(picture) == files[1]
+
+
+def test_without_the_core_libdeflate_makes_the_files(monkeypatch):
+    monkeypatch.setattr(encode, "core", None)
+    picture = np.arange(64 * 90, dtype=np.uint16).reshape(64, 90).astype(np.uint8)
+    file = encode.png(picture)
+    assert bytes(deflate.zlib_compress(encode.lines(picture).tobytes(), 1)) in file
+    with Image.open(io.BytesIO(file)) as image:
+        assert (np.asarray(image) == picture).all()
+
+
 def test_png_accepts_views_of_larger_pictures():
     picture = np.arange(100, dtype=np.uint8).reshape(10, 10)[2:8, 3:9]
     with Image.open(io.BytesIO(encode.png(picture))) as image:
@@ -108,7 +131,7 @@ def test_noise_fields_repeat_by_seed_and_differ_otherwise():
 
 def test_fingerprint_names_versions_and_is_the_same_in_another_process():
     mine = fingerprint()
-    assert {"render", "harfbuzz", "numpy", "opencv", "deflate", "wordfreq", "unicode", "probe"} <= mine.keys()
+    assert {"render", "harfbuzz", "numpy", "opencv", "deflate", "wordfreq", "unicode", "probe", "encoder"} <= mine.keys()
     code = "import json; from fontmilld.render.fingerprint import fingerprint as f; print(json.dumps(f()))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENV)
     assert json.loads(run.stdout) == mine
