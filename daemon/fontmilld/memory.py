@@ -15,11 +15,11 @@ HOST_ROOM = 8 << 30
 class _Files:
     limit: str
     usage: str
-    reclaimable: str
+    reclaimable: tuple[str, ...]
 
 
-_V1 = _Files("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-_V2 = _Files("memory.max", "memory.current", "inactive_file")
+_V1 = _Files("memory.limit_in_bytes", "memory.usage_in_bytes", ("total_inactive_file", "total_active_file"))
+_V2 = _Files("memory.max", "memory.current", ("inactive_file", "active_file"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class _Group:
         if limit is None or not 0 < limit < most:
             return 0.0
         usage = _number(self.folder / self.files.usage) or 0
-        cache = _table(self.folder / "memory.stat").get(self.files.reclaimable, 0)
+        stat = _table(self.folder / "memory.stat")
+        cache = sum(stat.get(name, 0) for name in self.files.reclaimable)
         return max(0, usage - cache) / limit
 
 

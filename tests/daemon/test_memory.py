@@ -29,7 +29,8 @@ def group(folder: Path, limit: int | str, usage: int, cache: int, v2: bool) -> N
     names = ("memory.max", "memory.current") if v2 else ("memory.limit_in_bytes", "memory.usage_in_bytes")
     (folder / names[0]).write_text(f"{limit}\n")
     (folder / names[1]).write_text(f"{usage}\n")
-    (folder / "memory.stat").write_text(f"anon 5\n{'' if v2 else 'total_'}inactive_file {cache}\n")
+    total = "" if v2 else "total_"
+    (folder / "memory.stat").write_text(f"anon 5\n{total}inactive_file {cache // 4}\n{total}active_file {cache - cache // 4}\n")
 
 
 def test_without_a_limit_the_machine_counts(tmp_path):

@@ -16,7 +16,7 @@ from fault.rig import SMALL, RigDaemon, Undisturbed, differences, figure, finish
 from system.conftest import begin, handed_out, stopped, tree_digest, until
 
 pytestmark = [pytest.mark.fault, pytest.mark.root]
-SAMPLES = 3000
+SAMPLES = 1000
 LIMIT = 2 << 30
 V1, V2 = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")
 
@@ -29,7 +29,7 @@ class Group:
         self.folder = (V1 if v1 else V2) / f"fontmill-{uuid.uuid4().hex[:8]}"
         self.folder.mkdir()
         self._usage = self.folder / ("memory.usage_in_bytes" if v1 else "memory.current")
-        self._cache = "total_inactive_file" if v1 else "inactive_file"
+        self._cache = [f"{'total_' if v1 else ''}{kind}_file" for kind in ("inactive", "active")]
         try:
             (self.folder / ("memory.limit_in_bytes" if v1 else "memory.max")).write_text(str(LIMIT))
         except OSError:  # version 2 without the memory controller here
@@ -42,7 +42,7 @@ class Group:
     @property
     def share(self) -> float:
         stat = dict(line.split() for line in (self.folder / "memory.stat").read_text().splitlines())
-        return (int(self._usage.read_text()) - int(stat[self._cache])) / LIMIT
+        return (int(self._usage.read_text()) - sum(int(stat[kind]) for kind in self._cache)) / LIMIT
 
     @contextlib.contextmanager
     def filled_to(self, share: float) -> Iterator[None]:
