@@ -7,6 +7,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEMO   ?= demo-data
 TESTS  ?=
+# As pip does for a package that it does not leave in its folder: else each process may compile all it imports.
+COMPILED = $(BIN)/python -m compileall -q client daemon || true
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
@@ -23,6 +25,7 @@ $(STAMP): requirements.lock pyproject.toml hatch_build.py daemon/fontmilld/nativ
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@$(BIN)/python -c 'from fontmilld.native import core; core or print("The core was not compiled: rendering will be slower. `pip install -v --no-deps .` says why.")'
+	@$(COMPILED)
 	@touch $@
 
 install: $(STAMP)  ## Make .venv with fontmill and its tools in it.
@@ -53,6 +56,7 @@ lint: $(STAMP)  ## Style, types, import directions, generated pages.
 check: lint test  ## lint and test.
 
 bench: $(STAMP)  ## Every question in bench/, one JSON line an answer, in about 25 minutes.
+	@$(COMPILED)
 	$(BIN)/python bench/suite.py
 
 bench-quick: $(STAMP)  ## The same with next to no work, to see that it runs; its figures mean nothing.
