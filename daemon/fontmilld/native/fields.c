@@ -56,6 +56,16 @@ static int take_codes(FmPicture *codes, PyObject *object, const Field *field)
     return -1;
 }
 
+/* The next row lies anywhere in the pool: it is fetched while this one is worked on. */
+static const int16_t *drawn_row(const Field *field, Py_ssize_t y)
+{
+    const char *pool = field->pool.data;
+    if (y + 1 < field->out.rows)
+        for (Py_ssize_t at = 0; at < 2 * field->length; at += 64)
+            __builtin_prefetch(pool + 2 * (Py_ssize_t)field->starts[y + 1] + at);
+    return (const int16_t *)field->pool.data + field->starts[y];
+}
+
 FM_WIDE static void put_noise(const int16_t *restrict drawn, float sigma, float *restrict out, Py_ssize_t count)
 {
     for (Py_ssize_t x = 0; x < count; x++)
@@ -91,7 +101,7 @@ static PyObject *add_noise(PyObject *self, PyObject *args)
     if (!failed && from != Py_None)
         failed = take_codes(&codes, from, &field);
     for (Py_ssize_t y = 0; !failed && y < field.out.rows; y++) {
-        const int16_t *drawn = (const int16_t *)field.pool.data + field.starts[y];
+        const int16_t *drawn = drawn_row(&field, y);
         float *row = (float *)((char *)field.out.data + y * field.out.stride);
         if (codes.data)
             add_noise_row(drawn, sigma, (const float *)((const char *)codes.data + y * codes.stride), row, field.length);
@@ -113,7 +123,7 @@ static PyObject *noise_bytes(PyObject *self, PyObject *args)
         return NULL;
     int failed = open_field(&field, pool, seed, out, "B");
     for (Py_ssize_t y = 0; !failed && y < field.out.rows; y++)
-        put_bytes((const int16_t *)field.pool.data + field.starts[y], (uint8_t *)field.out.data + y * field.out.stride, field.length);
+        put_bytes(drawn_row(&field, y), (uint8_t *)field.out.data + y * field.out.stride, field.length);
     return close_field(&field, failed);
 }
 
@@ -122,42 +132,45 @@ typedef struct {
     float shot, read;
 } Sensor;
 
-FM_WIDE static void light_of(const float *restrict codes, uint16_t *restrict index, Py_ssize_t count)
+FM_WIDE static void light_of(const float *restrict codes, float *restrict room, uint16_t *restrict index, Py_ssize_t count)
 {
-    for (Py_ssize_t x = 0; x < count; x++) {
-        float code = fm_within(codes[x], 0.0f, 255.0f);
-        index[x] = (uint16_t)(int32_t)((code * 64.0f + FM_WHOLE) - FM_WHOLE);
-    }
+    for (Py_ssize_t x = 0; x < count; x++)
+        room[x] = fm_at_least(codes[x], 0.0f);
+    for (Py_ssize_t x = 0; x < count; x++)
+        index[x] = (uint16_t)fm_rounded(fm_at_most(room[x], 255.0f) * 64.0f);
 }
 
-FM_WIDE static void sense(uint16_t *restrict levels, const int16_t *restrict drawn, float shot, float read, Py_ssize_t count)
+FM_WIDE static void sense(uint16_t *restrict levels, const int16_t *restrict drawn, float shot, float read, float *restrict room,
+                          Py_ssize_t count)
 {
     for (Py_ssize_t x = 0; x < count; x++) {
         float level = (float)levels[x] / 65535.0f, variance = level * shot + read;
-        float value = fm_within(level + sqrtf(variance) * ((float)drawn[x] * (1.0f / UNIT)), 0.0f, 1.0f);
-        levels[x] = (uint16_t)(int32_t)((value * 65535.0f + FM_WHOLE) - FM_WHOLE);
+        room[x] = fm_at_least(level + sqrtf(variance) * ((float)drawn[x] * (1.0f / UNIT)), 0.0f);
     }
+    for (Py_ssize_t x = 0; x < count; x++)
+        levels[x] = (uint16_t)fm_rounded(fm_at_most(room[x], 1.0f) * 65535.0f);
 }
 
 static int sense_all(const Field *field, const FmPicture *codes, const Sensor *sensor)
 {
-    uint16_t *levels = PyMem_Malloc((size_t)field->length * sizeof *levels);
-    if (!levels) {
+    float *room = PyMem_Malloc((size_t)field->length * (sizeof *room + sizeof(uint16_t)));
+    if (!room) {
         PyErr_NoMemory();
         return -1;
     }
+    uint16_t *levels = (uint16_t *)(room + field->length);
     const uint16_t *decode = sensor->decode.data;
     const float *encode = sensor->encode.data;
     for (Py_ssize_t y = 0; y < field->out.rows; y++) {
         float *to = (float *)((char *)field->out.data + y * field->out.stride);
-        light_of((const float *)((const char *)codes->data + y * codes->stride), levels, field->length);
+        light_of((const float *)((const char *)codes->data + y * codes->stride), room, levels, field->length);
         for (Py_ssize_t x = 0; x < field->length; x++)
             levels[x] = decode[levels[x]];
-        sense(levels, (const int16_t *)field->pool.data + field->starts[y], sensor->shot, sensor->read, field->length);
+        sense(levels, drawn_row(field, y), sensor->shot, sensor->read, room, field->length);
         for (Py_ssize_t x = 0; x < field->length; x++)
             to[x] = encode[levels[x]];
     }
-    PyMem_Free(levels);
+    PyMem_Free(room);
     return 0;
 }
 

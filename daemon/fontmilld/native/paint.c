@@ -20,9 +20,10 @@ typedef struct {
 
 FM_WIDE static void mix_row(const float *restrict raw, float gain, float bias, float first, float swing, float *restrict row, Py_ssize_t count)
 {
-    for (Py_ssize_t x = 0; x < count; x++) {
-        row[x] = first + swing * fm_within(raw[x] * gain + bias, 0.0f, 1.0f);
-    }
+    for (Py_ssize_t x = 0; x < count; x++)
+        row[x] = fm_at_least(raw[x] * gain + bias, 0.0f);
+    for (Py_ssize_t x = 0; x < count; x++)
+        row[x] = first + swing * fm_at_most(row[x], 1.0f);
 }
 
 FM_WIDE static int share_row(const uint8_t *restrict mask, float *restrict share, Py_ssize_t count)
@@ -42,10 +43,12 @@ FM_WIDE static void lay_row(const float *restrict share, float ink, float *restr
         row[x] += (ink - row[x]) * share[x];
 }
 
-FM_WIDE static void round_row(const float *restrict row, uint8_t *restrict codes, Py_ssize_t count)
+FM_WIDE static void round_row(float *restrict row, uint8_t *restrict codes, Py_ssize_t count)
 {
     for (Py_ssize_t x = 0; x < count; x++)
-        codes[x] = (uint8_t)(int32_t)((fm_within(row[x], 0.0f, 255.0f) + FM_WHOLE) - FM_WHOLE);
+        row[x] = fm_at_least(row[x], 0.0f);
+    for (Py_ssize_t x = 0; x < count; x++)
+        codes[x] = (uint8_t)fm_rounded(fm_at_most(row[x], 255.0f));
 }
 
 static void begin_row(const Work *work, Py_ssize_t y, float *row, Py_ssize_t channel)
@@ -60,7 +63,7 @@ static void begin_row(const Work *work, Py_ssize_t y, float *row, Py_ssize_t cha
             row[x] = first;
 }
 
-static void put_row(const Work *work, Py_ssize_t y, const float *rows, uint8_t *codes)
+static void put_row(const Work *work, Py_ssize_t y, float *rows, uint8_t *codes)
 {
     Py_ssize_t count = work->scene.cols, channels = work->scene.channels;
     uint8_t *to = (uint8_t *)work->scene.data + y * work->scene.stride;

@@ -23,7 +23,6 @@ from fontmilld.render.recipe import Degradation, Spec
 RESIZES: Final = frozenset({"resize", "target-resize", "final-resize"})
 _FILTERS: Final = {"area": cv2.INTER_AREA, "bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
 _GRID: Final = np.float32(256)
-_FAR: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def _snr(picture: Picture, clean: Any) -> float | None:
     if core is not None:
         power, total, squares = core.compared(codes, picture)
         return metrics.snr_of(power, total, squares, picture.size)
-    signal = np.clip(np.rint(codes * _GRID), -_FAR, _FAR).astype(np.int32)
+    signal = np.rint(np.clip(codes, 0, 255) * _GRID).astype(np.int32)
     return metrics.snr(signal, picture.astype(np.int32) << 8, signal.size)
 
 
