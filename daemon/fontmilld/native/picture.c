@@ -10,6 +10,11 @@ static int has_format(const Py_buffer *buffer, const char *formats)
     return format[0] && !format[1] && strchr(formats, format[0]);
 }
 
+static int is_aligned(const Py_buffer *buffer)
+{
+    return (uintptr_t)buffer->buf % (size_t)buffer->itemsize == 0;
+}
+
 static int refuse(const char *why)
 {
     PyErr_SetString(PyExc_ValueError, why);
@@ -33,6 +38,8 @@ int fm_picture(FmPicture *picture, PyObject *object, const char *formats, int wr
         return refuse("a picture without pixels, or of too many channels");
     if (buffer->strides[1] != picture->channels * buffer->itemsize || buffer->strides[buffer->ndim - 1] != buffer->itemsize)
         return refuse("a picture whose values do not lie side by side");
+    if (!is_aligned(buffer) || picture->stride % buffer->itemsize != 0)
+        return refuse("a picture whose values are not aligned");
     picture->packed = picture->stride == picture->cols * picture->channels * buffer->itemsize;
     return 0;
 }
@@ -44,8 +51,8 @@ int fm_vector(FmVector *vector, PyObject *object, char format)
         return 0;
     if (PyObject_GetBuffer(object, &vector->buffer, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0)
         return -1;
-    if (!has_format(&vector->buffer, formats))
-        return refuse("not values of the type wanted");
+    if (!has_format(&vector->buffer, formats) || !is_aligned(&vector->buffer))
+        return refuse("not aligned values of the type wanted");
     vector->data = vector->buffer.buf;
     vector->count = vector->buffer.len / vector->buffer.itemsize;
     return 0;

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fontmilld import native
@@ -35,6 +36,13 @@ def test_a_core_of_before_there_were_stamps_is_not_used(monkeypatch):
     monkeypatch.delattr(native.core, "STAMP")
     with pytest.warns(RuntimeWarning, match="make install"):
         assert runpy.run_path(str(NATIVE))["core"] is None
+
+
+@pytest.mark.skipif(native.core is None, reason="core was not compiled")
+def test_values_that_are_not_aligned_are_refused():
+    codes = memoryview(bytearray(4 * 12 + 1))[1:].cast("f", (3, 4))
+    with pytest.raises(ValueError, match="not aligned"):
+        native.core.rounded(codes, np.zeros((3, 4), np.uint8))
 
 
 def test_a_stamp_tells_of_every_change_to_the_sources(tmp_path):
