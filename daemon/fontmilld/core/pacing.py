@@ -8,6 +8,7 @@ TARGET_BATCH_SECONDS = 0.25
 MIN_BATCH = 1
 FIRST_BATCH = 8
 MAX_BATCH = 512
+_SMALLEST_SHARE = 32
 BACKOFF_BASE = 0.5
 BACKOFF_CAP = 30.0
 CRASHLOOP_DEATHS = 5
@@ -25,9 +26,12 @@ def batch_size(seconds_per_sample: float | None, max_batch: int = MAX_BATCH) -> 
 
 
 def tail_size(size: int, remaining: int, workers: int) -> int:
-    """Shrink batches near the end so that every core stays busy until the last moment."""
+    """Shrink batches near the end so that every core stays busy until the last moment.
+
+    Not below a 32nd of their size, some milliseconds of work: no core waits long for that, and each costs one.
+    """
     share = -(-remaining // max(1, 2 * workers))
-    return max(1, min(size, share))
+    return max(1, min(size, max(share, size // _SMALLEST_SHARE)))
 
 
 def backoff(attempt: int, jitter: float) -> float:
