@@ -29,7 +29,7 @@ STAGES = (
     ("psf", "fontmilld.render.degrade", "prepare"),
     ("shape", "fontmilld.render.choose", "compose"),
     ("shape", "fontmilld.render.layout", "place"),
-    ("draw", "fontmilld.render.shaping", "Rasterizer.measured"),
+    ("draw", "fontmilld.render.raster", "Rasterizer.measured"),
     ("draw", "fontmilld.render.draw", "scene"),
     ("effects", "fontmilld.render.effects", "apply"),
     ("blur", "fontmilld.render.strip", "degrade"),

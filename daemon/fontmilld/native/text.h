@@ -88,6 +88,24 @@ int fm_box(fm_font *font, uint32_t gid, int64_t box[4]);
 PyObject *fm_font_compose(PyObject *self, PyObject *const *args, Py_ssize_t count);
 PyObject *fm_font_draw(PyObject *self, PyObject *const *args, Py_ssize_t count);
 PyObject *fm_font_looks(PyObject *self, PyObject *const *args, Py_ssize_t count);
+
+typedef struct {
+    Py_ssize_t left, top, right, bottom; /* right <= left: nothing */
+} fm_area;
+
+/* The smallest area that has all that is not 0. */
+fm_area fm_ink_area(const uint8_t *pixels, Py_ssize_t height, Py_ssize_t width, Py_ssize_t stride);
+
+void fm_add_glyph(hb_raster_draw_t *draw, const fm_font *font, uint32_t gid, const fm_matrix *m);
+
+/* Renders what was added as `height` rows of `width`, top row first as y runs downwards; NULL with an exception. */
+hb_raster_image_t *fm_render_rows(hb_raster_draw_t *draw, Py_ssize_t height, Py_ssize_t width);
+
+/* The kept coverage of a key, drawn if need be, valid until the next call; NULL with an exception. */
+const fm_ink *fm_find_ink(fm_font *font, const fm_ink *key);
 void fm_drop_inks(fm_font *font);
+
+/* -1 with a ValueError. */
+int fm_out_of_range(void);
 
 #endif

@@ -9,6 +9,7 @@ from typing import Any, Final
 from fontTools import unicodedata as ucd
 
 from fontmilld.render import charset, shaping
+from fontmilld.render.raster import Rasterizer
 from fontmilld.render.shaping import TypeFace, TypeFont
 from fontmilld.render.strikes import Strike
 
@@ -95,7 +96,7 @@ class _Probe:
     def __init__(self, font: TypeFont) -> None:
         self.nominal = font.nominal
         self._font = font
-        self._rasterizer = shaping.Rasterizer()
+        self._rasterizer = Rasterizer()
         self._tofu_box = font.box(0)
         self._tofu_ink = self._ink(0)
 

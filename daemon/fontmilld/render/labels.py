@@ -14,9 +14,10 @@ from fontmilld.render import metrics, noise, psf
 from fontmilld.render.degrade import Plan
 from fontmilld.render.draw import Picture
 from fontmilld.render.layout import Corners, Laid, Placed
+from fontmilld.render.raster import Rasterizer
 from fontmilld.render.recipe import Recipe, Spec, StyleSpec, TextSpec
 from fontmilld.render.settings import RenderSettings
-from fontmilld.render.shaping import Rasterizer, TypeFont
+from fontmilld.render.shaping import TypeFont
 
 _MODES: Final = {1: "L", 3: "RGB"}
 _LEAST_COVERAGE: Final = 32

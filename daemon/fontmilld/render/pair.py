@@ -18,9 +18,10 @@ from fontmilld.render.degrade import Plan
 from fontmilld.render.draw import Picture
 from fontmilld.render.faces import Face
 from fontmilld.render.layout import Placed
+from fontmilld.render.raster import Rasterizer
 from fontmilld.render.recipe import Degradation, Recipe
 from fontmilld.render.settings import RenderSettings
-from fontmilld.render.shaping import Rasterizer, TypeFont
+from fontmilld.render.shaping import TypeFont
 from fontmilld.render.stages import StageClock
 from fontmilld.render.stream import SampleStreams
 

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 
 from fontmilld.render import charset
-from fontmilld.render.shaping import EM, Rasterizer, TypeFont
+from fontmilld.render.raster import Rasterizer
+from fontmilld.render.shaping import EM, TypeFont
 
 _PER_SCRIPT: Final = 16
 _SCRIPTS: Final = 4

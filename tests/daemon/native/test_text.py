@@ -17,9 +17,10 @@ from fontmilld.render import layout, shaping
 from fontmilld.render.faces import Face, inspect_face
 from fontmilld.render.labels import cluster_json, clusters, mask
 from fontmilld.render.pair import PairRenderer
+from fontmilld.render.raster import Rasterizer
 from fontmilld.render.recipe import Background, StyleSpec, TextSpec
 from fontmilld.render.settings import RenderSettings
-from fontmilld.render.shaping import Rasterizer, TypeFace, TypeFont
+from fontmilld.render.shaping import TypeFace, TypeFont
 from fontmilld.render.strikes import Bitmap, Strike
 
 pytestmark = pytest.mark.skipif(core is None, reason="core was not compiled")

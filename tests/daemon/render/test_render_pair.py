@@ -212,7 +212,7 @@ def test_shaping_agrees_with_a_second_renderer(faces, font_bytes, name, text):
     """Pillow with raqm, an independent rasterizer and layout, gives nearly the same picture."""
     from PIL import ImageDraw, ImageFont, features
 
-    from fontmilld.render import layout, shaping
+    from fontmilld.render import layout, raster
     from fontmilld.render.recipe import Background, StyleSpec, TextSpec
 
     if not features.check("raqm"):
@@ -222,7 +222,7 @@ def test_shaping_agrees_with_a_second_renderer(faces, font_bytes, name, text):
     style = StyleSpec(48, 10, 70, (0,), Background("plain", (255,), (255,)))
     spec = TextSpec(text, script, "", "rtl" if script == "Arab" else "ltr", "")
     placed = layout.place(layout.compose(font, spec, style), style)
-    ours = shaping.Rasterizer().coverage(font, placed.glyphs, (120, 400))
+    ours = raster.Rasterizer().coverage(font, placed.glyphs, (120, 400))
     theirs = Image.new("L", (400, 120))
     pil = ImageFont.truetype(io.BytesIO(font_bytes(name)), 48, layout_engine=ImageFont.Layout.RAQM)
     ImageDraw.Draw(theirs).text((10, 70), text, font=pil, fill=255, anchor="ls")

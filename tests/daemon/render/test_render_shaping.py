@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont, features
 
 from daemon.render.realfonts import debian_fonts
-from fontmilld.render import layout, shaping
+from fontmilld.render import layout, raster, shaping
 from fontmilld.render.faces import Face
 from fontmilld.render.recipe import Background, StyleSpec, TextSpec
 
@@ -65,7 +65,7 @@ def drawn(face, script, language, text):
     style = StyleSpec(float(PX), 40.0, 240.0, (0,), Background("plain", (255,), (255,)))
     font = face.font()
     placed = layout.place(layout.compose(font, TextSpec(text, script, language, way, ""), style), style)
-    return shaping.Rasterizer().coverage(font, placed.glyphs, (480, 2400))
+    return raster.Rasterizer().coverage(font, placed.glyphs, (480, 2400))
 
 
 def unshaped(face, text):
@@ -77,7 +77,7 @@ def unshaped(face, text):
         gid = font.hb.get_nominal_glyph(ord(character))
         glyphs.append((gid, (scale, 0.0, 0.0, -scale, at, 240.0)))
         at += scale * font.hb.get_glyph_h_advance(gid)
-    return shaping.Rasterizer().coverage(font, glyphs, (480, 3200))
+    return raster.Rasterizer().coverage(font, glyphs, (480, 3200))
 
 
 def overlap(one, other):

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fontmilld.render import degrade, encode, metrics, noise, shaping, strip
+from fontmilld.render import degrade, encode, metrics, noise, raster, shaping, strip
 from fontmilld.render.pair import PairRenderer, SampleFailure
+from fontmilld.render.raster import Rasterizer
 from fontmilld.render.recipe import Degradation, Spec
 from fontmilld.render.settings import RenderSettings
-from fontmilld.render.shaping import EM, Rasterizer, TypeFace, TypeFont
+from fontmilld.render.shaping import EM, TypeFace, TypeFont
 
 PLAIN = Degradation("gamma", (Spec("gaussian", (("sigma", 2.0),)), Spec("gaussian-noise", (("sigma", 3.0), ("seed", 5)))))
 
@@ -129,7 +130,7 @@ def test_kept_glyphs_are_cut_off_at_the_edges_as_drawn_ones_are(faces, place):
 
 def test_kept_glyphs_do_not_pile_up(font_bytes, monkeypatch):
     monkeypatch.setattr(shaping, "_core", None)
-    monkeypatch.setattr(shaping, "_MOST_INKS", 10)
+    monkeypatch.setattr(raster, "_MOST_INKS", 10)
     font, rasterizer = TypeFont(TypeFace(font_bytes("cairo"), 0)), Rasterizer()
     for size in range(10, 60):
         scale = size / EM
