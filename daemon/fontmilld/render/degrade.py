@@ -117,6 +117,8 @@ class _Frame:
 
     def __init__(self, scene: Picture, margin: int, spec: Degradation) -> None:
         self.codes: Any = scene
+        # Whole codes of a later step are blurred like fractions of codes are.
+        self._is_scene = True
         self._spec = spec
         self._margin = margin
         # The finished size, and how many px (fractions, once resized) of margin remain on each side.
@@ -135,7 +137,8 @@ class _Frame:
             sides = (side // self._spec.scale * factor for side in self._full)
             self._resize(tuple(max(4, round(side)) for side in sides), step["filter"])
         elif step.kind == "jpeg":
-            self.codes = _jpeg(self.quantised(), int(step["quality"])).astype(np.float32)
+            self.codes = _jpeg(self.quantised(), int(step["quality"]))
+            self._is_scene = False
         elif step.kind in noise.MODELS:
             self.codes = noise.MODELS[step.kind](np.asarray(self.codes, np.float32), step)
         else:
@@ -165,6 +168,8 @@ class _Frame:
     def _blur(self, kernel: Psf) -> None:
         if kernel.radius == 0:
             return
+        if not self._is_scene:
+            self.codes = np.asarray(self.codes, np.float32)
         if not self._resized():
             # What the kernel cannot reach from the picture need not be computed.
             spare = (self.codes.shape[0] - (self._full[0] - 2 * self._margin)) // 2 - self._needed(kernel)
@@ -194,10 +199,11 @@ class _Frame:
 
 def _jpeg(picture: Picture, quality: int) -> Picture:
     flags = cv2.IMREAD_GRAYSCALE if picture.ndim == 2 else cv2.IMREAD_COLOR
-    ordered = picture if picture.ndim == 2 else np.ascontiguousarray(picture[:, :, ::-1])
+    # Swapping channels is what the library is fastest at; its name for it is that of the other direction, too.
+    ordered = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
     _, data = cv2.imencode(".jpg", ordered, (cv2.IMWRITE_JPEG_QUALITY, quality))
     back = cv2.imdecode(data, flags)
     if back is None:
         raise MemoryError("the JPEG codec could not allocate its picture")
-    found: Picture = np.asarray(back)
-    return found if picture.ndim == 2 else found[:, :, ::-1]
+    found: Picture = np.asarray(back if picture.ndim == 2 else cv2.cvtColor(back, cv2.COLOR_BGR2RGB))
+    return found
