@@ -217,17 +217,17 @@ class Chooser:
 
     def _largest(self, corners: Corners, reach: float) -> float:
         left, top, right, bottom = corners
-        width = self._settings.image_width - 2 * (self._paper + reach)
-        height = self._settings.image_height - 2 * (self._paper + reach)
+        width = self._frame[0] - 2 * (self._paper + reach)
+        height = self._frame[1] - 2 * (self._paper + reach)
         return min(width / (right - left), height / (bottom - top))
 
     def _placed(
         self, streams: SampleStreams, corners: Corners, wanted: StyleSpec, size: float, reach: float
     ) -> StyleSpec:
-        left, top, right, bottom = (edge * size for edge in corners)
+        left, top = corners[0] * size, corners[1] * size
         pad = self._paper + reach
-        free_x = self._settings.image_width - 2 * pad - (right - left)
-        free_y = self._settings.image_height - 2 * pad - (bottom - top)
+        free_x = self._frame[0] - 2 * pad - (corners[2] * size - left)
+        free_y = self._frame[1] - 2 * pad - (corners[3] * size - top)
         part_x = part_y = 0.5
         if self._settings.style_variations:
             stream = streams.of(Concern.LAYOUT)
