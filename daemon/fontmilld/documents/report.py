@@ -223,7 +223,7 @@ def _font_row(account: Account) -> str:
 
 
 def _setup(session: ExportSession) -> str:
-    config = {name: value for name, value in session.config.identity().items() if value not in ("", [], False)}
+    config = {name: value for name, value in session.config.identity().items() if value is not False and value not in ("", [])}
     return f"<h2>Configuration</h2>{_table(config)}<h2>Made with</h2>{_table(session.fingerprint)}"
 
 

@@ -181,6 +181,12 @@ def test_the_report_counts_what_was_made_failed_and_refused_and_why() -> None:
     assert re.search(r"text-unfit\s+no text &lt;fits&gt;\s+2\s+b", text)
 
 
+def test_the_report_tells_a_seed_and_a_level_of_0_and_no_options_that_are_off() -> None:
+    html, _ = reported()
+    assert "<tr><td>seed</td><td>0</td></tr>" in html
+    assert "<td>style_variations</td>" not in html
+
+
 def test_the_report_shows_the_files_themselves() -> None:
     html, _tree = reported()
     shown = [base64.b64decode(data) for data in re.findall(r"base64,([^\"]+)", html)]
