@@ -64,7 +64,7 @@ def _kinds() -> tuple[ErrorKind, ...]:
         k("wrong-state", 302, "The session's state does not allow this.", "Run `fontmill status SESSION` to see its state.", False, x.FAILED),
         k("project-owned", 303, "Another daemon owns this project.", "Stop the other daemon, or use it through its own socket.", True, x.BUSY),
         k("project-differs", 304, "The project exists with another configuration.", "Use the same options as before, another --project name, or delete the old project.", False, x.FAILED),
-        k("fingerprint-differs", 305, "The project was begun with other library versions, which draw other pixels.", "Install the versions named, or start a new project.", False, x.INCOMPATIBLE),
+        k("fingerprint-differs", 305, "The project was begun with other library versions, which draw other pixels.", "Install the versions named, go on with `--force` (the rest may differ in single pixels), or start a new project.", False, x.INCOMPATIBLE),
         k("no-usable-fonts", 306, "Every font was refused.", "Supply other fonts; the reasons are given.", False, x.FAILED),
         k("tree-corrupt", 307, "A state file of the project is damaged.", "Run `fontmill verify` and `fontmill repair` on the project.", False, x.FAILED),
         k("shutting-down", 308, "The daemon is shutting down.", "Try again when it is back.", True, x.BUSY),

@@ -74,12 +74,14 @@ class TreeOpener:
         lock = TreeLock(path, self.boot)
         try:
             resumed = has_session(tree)
-            session = _same(load_session(tree, path), wanted, force) if resumed else replace(wanted, fonts=flag_near_duplicates(wanted.fonts))
-            if not resumed:
+            if resumed:
+                session, mend = _same(load_session(tree, path), wanted, force, tree.size(layout.SUMMARY_FILE) is not None)
+            else:
+                session, mend = replace(wanted, fonts=flag_near_duplicates(wanted.fonts)), None
                 _refuse_foreign(tree, wanted)
             keep_text(tree, session, text)
             create_project_structure(tree, session)
-            return self._recovered(tree, session, lock, resumed, key)
+            return self._recovered(tree, session, lock, resumed, key, mend)
         except BaseException:
             lock.release()
             raise
@@ -189,17 +191,34 @@ def _refuse_foreign(tree: LocalTree, wanted: ExportSession) -> None:
         )
 
 
-def _same(found: ExportSession, wanted: ExportSession, force: bool) -> ExportSession:
-    """The session on disk, with the caller's durability and font paths, when it draws the same pictures (I2)."""
+def _same(found: ExportSession, wanted: ExportSession, force: bool, complete: bool) -> tuple[ExportSession, Mend | None]:
+    """The session on disk, with the caller's durability and font paths, when it draws the same pictures (I2).
+
+    A `complete` one of other versions is taken up as it is, provided that nothing is left to draw: the `Mend` refuses then.
+    """
     refuse_different(found, wanted)
     versions = _differing(found.fingerprint, wanted.fingerprint)
-    if versions and not force:
-        shown = "; ".join(versions[:SHOWN_DIFFERENCES])
-        raise FontmillError("fingerprint-differs", f"The project was begun with other versions: {shown}.", {"differences": versions})
+    as_it_is = bool(versions) and not force
+    if as_it_is and not complete:
+        raise _other_versions(versions)
     sources = {font.font_id: font.source for font in wanted.fonts}
     fonts = tuple(replace(font, source=sources.get(font.font_id, font.source)) for font in found.fonts)
     config = replace(found.config, durability=wanted.config.durability, fallback_paths=wanted.config.fallback_paths)
-    return replace(found, fonts=fonts, config=config, fingerprint=wanted.fingerprint)
+    session = replace(found, fonts=fonts, config=config)
+    if as_it_is:
+        return session, lambda _, recovery: _nothing_to_draw(recovery, versions)
+    return replace(session, fingerprint=wanted.fingerprint), None
+
+
+def _nothing_to_draw(recovery: Recovery, versions: list[str]) -> Recovery:
+    if not recovery.completed:
+        raise _other_versions(versions)
+    return recovery
+
+
+def _other_versions(versions: list[str]) -> FontmillError:
+    shown = "; ".join(versions[:SHOWN_DIFFERENCES])
+    return FontmillError("fingerprint-differs", f"The project was begun with other versions: {shown}.", {"differences": versions})
 
 
 def refuse_different(found: ExportSession, wanted: ExportSession) -> None:

@@ -113,6 +113,25 @@ def test_delete_removes_what_is_ours_and_forgets_the_session(daemon: Daemon, fon
         daemon.client.status(session)
 
 
+def test_other_versions_are_refused_where_something_is_left_to_draw_and_only_there(daemon: Daemon, fonts: list[str]) -> None:
+    session = made(daemon, fonts[:1], "older", 5)
+    project = daemon.root / "older"
+    record = json.loads((project / "session.json").read_text())
+    record["fingerprint"]["numpy"] = "1.0"
+    (project / "session.json").write_text(json.dumps(record))
+    images = tree_digest(project)
+    assert begin(daemon, fonts[:1], "older", 5) == session
+    assert daemon.client.status(session)["status"] == "completed" and tree_digest(project) == images
+    assert json.loads((project / "session.json").read_text())["fingerprint"]["numpy"] == "1.0"
+    next(project.glob("fonts/*/metadata.jsonl")).write_bytes(b"")  # though summary.json says that it is complete
+    for _ in range(2):
+        with pytest.raises(FontmillError, match=r"numpy is .* and was '1\.0'") as refused:
+            begin(daemon, fonts[:1], "older", 5)
+        assert refused.value.slug == "fingerprint-differs" and "`--force`" in refused.value.action
+    assert begin(daemon, fonts[:1], "older", 5, force=True) == session
+    assert daemon.client.wait(session, timeout=120)["exported_samples"] == 5
+
+
 def test_a_font_that_vanished_fails_its_samples_and_retry_failed_takes_them_up(daemon: Daemon, fonts: list[str], tmp_path: Path) -> None:
     made(daemon, fonts[:2], "reference", 40)
     mine = [tmp_path / Path(font).name for font in fonts[:2]]
