@@ -218,6 +218,20 @@ def test_cancel_complete_ping_hello(cli: Cli, daemon: Any) -> None:
     assert cli("hello").out.splitlines()[1].split(None, 1) == ["features", "events, replay"]
 
 
+def test_metrics_and_config_keep_labels_and_values_apart(cli: Cli, daemon: Any) -> None:
+    performance = {"samples_per_second": 212.1066, "stages": {"draw": 0.4149, "wait": 0.5851}, "bottleneck": "cpu"}
+    daemon.answers |= {
+        "metrics": {"daemon": {"pid": 7}, "sessions": [{"session_id": "s", "stats": {"batches": 3}, "performance": performance}]},
+        "config": {"short": 1, "a_setting_with_a_long_name": [1, 2], "empty": {}},
+    }
+    assert cli("metrics").out.splitlines() == [
+        "pid             7", "", "s",
+        "batches             3", "samples_per_second  212.107", "stages              draw 41%, wait 59%", "bottleneck          cpu",
+    ]
+    assert cli("config").out.splitlines()[1] == "a_setting_with_a_long_name  1, 2"
+    assert json.loads(cli("metrics", "--json").out)["sessions"][0]["performance"] == performance
+
+
 def test_cancel_waits_until_no_picture_is_being_written(cli: Cli, daemon: Any) -> None:
     daemon.answers |= {"cancel": fake.status(status="failed", reason="cancelled"), "wait": fake.status(status="failed", exported_samples=12, quiescent=True)}
     assert "12 of 40" in cli("cancel", "s").out

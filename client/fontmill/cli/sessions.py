@@ -122,9 +122,17 @@ def metrics(call: Invocation) -> int:
     answer = call.client().metrics()
     told = lines(answer.get("daemon") or {})
     for session in answer.get("sessions") or ():
-        told += ["", clean(session.get("session_id", "")), *lines({**session.get("stats", {}), **session.get("performance", {})})]
+        told += ["", clean(session.get("session_id", "")), *lines({**session.get("stats", {}), **_performance(session.get("performance", {}))})]
     call.output.result(answer, told)
     return ExitStatus.OK
+
+
+def _performance(told: Mapping[str, Any]) -> dict[str, Any]:
+    stages = told.get("stages")
+    if not isinstance(stages, Mapping):
+        return dict(told)
+    shares = {name: f"{share:.0%}" if isinstance(share, (int, float)) else share for name, share in stages.items()}
+    return {**told, "stages": shares}
 
 
 def shutdown(call: Invocation) -> int:

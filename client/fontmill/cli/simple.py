@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fontmill.cli.arguments import Invocation
-from fontmill.cli.text import clean, status_lines
+from fontmill.cli.text import clean, status_lines, width
 from fontmill.errors import ExitStatus
 
 
@@ -22,10 +22,13 @@ def lines(answer: Mapping[str, Any]) -> list[str]:
     """Any answer for people: a status object as such, other maps as one line a key."""
     if "total_samples" in answer:
         return status_lines(answer)
-    return [f"{clean(key):<16}{clean(_flat(value))}" for key, value in answer.items()]
+    wide = max((width(clean(key)) + 2 for key in answer), default=0)
+    return [f"{clean(key):<{max(wide, 16)}}{clean(_flat(value))}" for key, value in answer.items()]
 
 
 def _flat(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return ", ".join(str(item) for item in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_flat(item)}" for key, item in value.items())
     return round(value, 3) if isinstance(value, float) else value
