@@ -1,4 +1,7 @@
-"""`make demo`: the main job on real fonts in several scripts, and a picture of the result."""
+"""`make demo`: the main job on real fonts in several scripts, and a picture of the result.
+
+    python demo/run.py DIR [SAMPLES]
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,14 @@ PROJECT = "demo"
 def main() -> int:
     """Run `fontmill run`; the same command again continues, or finds the work done."""
     out = Path(sys.argv[1]).resolve()
+    samples = int(sys.argv[2]) if len(sys.argv) > 2 else SAMPLES
     fonts = demo_fonts()
-    print(f"Making {SAMPLES} pairs with each of {len(fonts)} font files in {out / PROJECT}")
+    print(f"Making {samples} pairs with each of {len(fonts)} font files in {out / PROJECT}")
     done = subprocess.run(
         [
             str(Path(sys.executable).parent / "fontmill"), "run", "--progress",
             "--fonts", *map(str, fonts), "--out", str(out), "--project", PROJECT,
-            "--samples", str(SAMPLES), "--seed", "7", "--style-variations", "--special-effects", "--color", "rgb",
+            "--samples", str(samples), "--seed", "7", "--style-variations", "--special-effects", "--color", "rgb",
         ],
         check=False,
     )

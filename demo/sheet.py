@@ -6,7 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-from fontmilld.render.sheet import caption, contact_sheet
+from fontmilld.render.labels import caption
+from fontmilld.render.sheet import contact_sheet
 
 PER_FONT = 3
 COLUMNS = 3

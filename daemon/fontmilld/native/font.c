@@ -161,7 +161,8 @@ int fm_box(fm_font *font, uint32_t gid, int64_t box[4])
     fm_box_slot *slot = box_slot(font->boxes, font->box_slots, gid);
     hb_glyph_extents_t *found = &slot->extents;
     if (slot->taken == 0) {
-        slot->has_ink = fm_hb.font_get_glyph_extents(font->font, gid, found) && found->width != 0 && found->height != 0;
+        /* What has no outline is emboldened, too: to a width of -1 and a height of 1, which counts upwards. */
+        slot->has_ink = fm_hb.font_get_glyph_extents(font->font, gid, found) && found->width > 0 && found->height < 0;
         slot->taken = (uint64_t)gid + 1;
         font->box_count++;
     }

@@ -15,6 +15,7 @@ from fontmilld.pool.messages import ProbeDone, ProbeTask, Ready, SheetDone, Shee
 from fontmilld.pool.process import ChildEnd
 from fontmilld.render.faces import Face, FontProblem, count_faces, font_id_for, inspect_face
 from fontmilld.render.fingerprint import fingerprint, missing_parts
+from fontmilld.render.labels import caption
 from fontmilld.render.pair import PairRenderer, RenderedPair
 from fontmilld.render.settings import RenderSettings
 
@@ -103,7 +104,7 @@ def _probe_face(
         for index in range(1, max(1, samples) + 1):
             pair = renderer.render(index)
             if isinstance(pair, RenderedPair):
-                pairs.append((_caption(font_id, pair.label), pair.clear, pair.blurred))
+                pairs.append((caption(font_id, pair.label), pair.clear, pair.blurred))
         entry |= {"record": record, "wanted_id": font_id}
     except FontProblem as problem:
         entry |= {"slug": problem.slug, "reason": problem.reason}
@@ -112,13 +113,6 @@ def _probe_face(
     except Exception as error:
         entry |= {"slug": "font-unreadable", "reason": f"The face cannot be inspected ({type(error).__name__})."}
     return entry, pairs[:samples]
-
-
-def _caption(font_id: str, label: Mapping[str, Any]) -> str:
-    """What a sheet says of a pair: script, kinds of blur, PSNR, font."""
-    blur = "+".join(kernel["kind"] for kernel in label["psf"]) or "no blur"
-    psnr = "" if label["psnr"] is None else f"{label['psnr']:.0f} dB  "
-    return f"{label['script']}  {blur}  {psnr}{font_id}"
 
 
 def _refused(serial: int, slug: str, reason: str, sha256: str = "") -> ProbeDone:

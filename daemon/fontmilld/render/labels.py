@@ -144,6 +144,13 @@ def clusters(text: str, boxes: Sequence[tuple[int, Corners]]) -> list[list[Any]]
     return [[start, span, *box] for start, span, box in zip(starts, spans, rounded, strict=True)]
 
 
+def caption(font_id: str, label: Mapping[str, Any]) -> str:
+    """Return what a contact sheet says of a pair: script, kinds of blur, PSNR, font."""
+    blur = "+".join(kernel["kind"] for kernel in label["psf"]) or "no blur"
+    psnr = "" if label["psnr"] is None else f"{label['psnr']:.0f} dB  "
+    return f"{label['script']}  {blur}  {psnr}{font_id}"
+
+
 def psnr(sharp: Picture, degraded: Picture) -> float | None:
     """Return the PSNR in dB between the halves as they are in the files; None if they are equal.
 

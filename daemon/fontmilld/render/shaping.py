@@ -157,7 +157,8 @@ def _strike_boxes(strike: Strike) -> dict[int, Box | None]:
 
 def _extents(font: Any, gid: int) -> Box | None:
     box = font.get_glyph_extents(gid)
-    if box is None or not box.width or not box.height:
+    # HarfBuzz emboldens what has no outline, too: it gets a width of -1 and, counted upwards, a height of 1.
+    if box is None or box.width <= 0 or box.height >= 0:
         return None
     return (box.x_bearing, box.y_bearing + box.height, box.x_bearing + box.width, box.y_bearing)
 

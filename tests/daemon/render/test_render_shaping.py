@@ -138,3 +138,10 @@ def test_the_wrong_direction_shows(hb_view):
     face = Face(path.read_bytes(), 0)
     theirs = hb_view(path, "Hebr", "he", "בראשית ברא")
     assert overlap(drawn(face, "Latn", "", "בראשית ברא"), theirs) < AGREE - 0.15
+
+
+@pytest.mark.parametrize("bold", [0.0, 0.005, 0.03])
+def test_a_space_has_no_ink_however_bold_the_font_is(faces, bold):
+    font = faces.get("cairo").font((), bold)
+    assert font.box(font.nominal(ord(" "))) is None
+    assert font.box(font.nominal(ord("o"))) is not None
