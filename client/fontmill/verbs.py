@@ -139,7 +139,7 @@ _ROWS = (
           Arg("index", "int", "The pair's index, from 1.", required=True, minimum=1, maximum=10_000_000, flag="")), "operator",
          reply="`{font_id, index, files: {name: bytes}, label, as_recorded}`; `as_recorded` is none when the project has no label of it."),
     Verb("delete", "Remove a session and the files it made; files of others stay.", (SESSION,), "operator", True,
-         "`{session_id, foreign_files}`"),
+         "`{session_id, project_path, exported_samples, foreign_files}`; `exported_samples` are the pairs that were removed."),
     Verb("events", "Events after a mark, from the replay ring.",
          (Arg("boot", "str", "The boot id the mark belongs to.", default="", max_length=64, flag=None),
           Arg("since", "int", "The last sequence number seen.", default=0, minimum=0, flag=None),

@@ -17,7 +17,7 @@ from fontmilld.store.files import LocalTree
 from fontmilld.store.litter import delete_project
 from fontmilld.store.lock import TreeLock
 from fontmilld.store.preflight import discover_fonts
-from fontmilld.store.sessions import find_sessions, load_session
+from fontmilld.store.sessions import describe, find_sessions, load_session
 from fontmilld.store.verify import CheckResult, conclude, look_before, plan_checks
 
 
@@ -114,7 +114,8 @@ class DiskWork:
         try:
             lock = TreeLock(resolved, self._opener.boot)
             try:
-                session = load_session(tree, resolved)
+                found = describe(tree, resolved)
+                session = found.session
                 stays = delete_project(tree, session)
             finally:
                 lock.release()
@@ -122,7 +123,8 @@ class DiskWork:
         finally:
             tree.close()
         self._opener.state.delete_session_state(session_id or session.session_id)
-        return {"session_id": session.session_id, "foreign_files": list(stays)}
+        return {"session_id": session.session_id, "project_path": resolved, "exported_samples": found.done_samples,
+                "foreign_files": list(stays)}
 
     def match_fonts(self, paths: tuple[str, ...], done: Callable[[dict[str, str] | FontmillError], None]) -> None:
         """See ProjectPorts."""

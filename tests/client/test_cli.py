@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import fontmill
-from fontmill.cli import private, resume, table
+from fontmill.cli import private, projects, resume, table
 from fontmill.cli.text import clean, duration, outcome
 from fontmill.errors import CATALOGUE, FontmillError
 
@@ -288,6 +288,46 @@ def test_the_resume_dialog_asks(cli: Cli, daemon: Any, monkeypatch: pytest.Monke
     daemon.answers |= {"list": incomplete(), "resume": lambda r: fake.status(session_id=r.args["session"])}
     assert cli("resume").code == 0
     assert [request.args["session"] for request in daemon.requests if request.op == "resume"] == resumed
+
+
+@pytest.mark.parametrize(("words", "answer", "asked"), [
+    ((), "", True), ((), "n", True), ((), "y", True), ((), "Yes ", True), (("--yes",), "n", False), (("--json",), "n", False),
+])
+def test_delete_asks_at_a_terminal(
+    cli: Cli, daemon: Any, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], answer: str, asked: bool,
+) -> None:
+    questions: list[str] = []
+    monkeypatch.setattr(projects, "interactive", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda question: questions.append(question) or answer)
+    daemon.answers |= {
+        "status": fake.status(project_path="/out/plates"),
+        "delete": {"session_id": "s", "project_path": "/out/plates", "exported_samples": 1012, "foreign_files": ["a.txt"]},
+    }
+    done = cli("delete", "s", *words)
+    deletes = not asked or answer[:1] in ("y", "Y")
+    assert done.code == 0
+    assert questions == (["delete 10 pairs in /out/plates? [y/N] "] if asked else [])
+    assert ("delete" in [request.op for request in daemon.requests]) == deletes
+    if not deletes:
+        assert done.out == "nothing is deleted\n"
+    elif "--json" not in words:
+        assert done.out.splitlines() == ["deleted s: 1,012 pairs in /out/plates", "1 files that are not fontmill's stay: a.txt"]
+
+
+def test_delete_of_a_folder_that_the_daemon_does_not_hold_asks_what_the_disk_knows(
+    cli: Cli, daemon: Any, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    questions: list[str] = []
+    monkeypatch.setattr(projects, "interactive", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda question: questions.append(question) or "")
+    daemon.answers |= {
+        "status": FontmillError("unknown-session"),
+        "detect": {"sessions": [{"project_path": "/data/plates", "exported_samples": 7}]},
+    }
+    assert cli("delete", "/data/plates").out == "nothing is deleted\n"
+    assert questions == ["delete 7 pairs in /data/plates? [y/N] "]
+    daemon.answers["detect"] = {"sessions": []}
+    assert (cli("delete", "/data/plates").code, len(questions)) == (1, 1)
 
 
 def test_resume_all_and_nothing_to_resume(cli: Cli, daemon: Any) -> None:

@@ -107,7 +107,7 @@ def test_delete_removes_what_is_ours_and_forgets_the_session(daemon: Daemon, fon
     session = made(daemon, fonts[:1], "gone", 5)
     (daemon.root / "gone" / "mine.txt").write_text("x")
     answer = daemon.client.call("delete", {"session": session})
-    assert answer["foreign_files"] == ["mine.txt"]
+    assert answer == {"session_id": session, "project_path": str(daemon.root / "gone"), "exported_samples": 5, "foreign_files": ["mine.txt"]}
     assert [path.name for path in (daemon.root / "gone").rglob("*") if path.is_file()] == ["mine.txt"]
     with pytest.raises(FontmillError, match="no session"):
         daemon.client.status(session)

@@ -11,6 +11,11 @@ from fontmill.cli.text import clean
 from fontmill.errors import FontmillError
 
 
+def interactive() -> bool:
+    """Whether somebody is there to ask."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 class Output:
     """The two streams of a command. Text for people must be `clean` before it comes here."""
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fontmill.cli.arguments import Invocation
+from fontmill.cli.output import interactive
 from fontmill.cli.served import alone, runs, served, verified, write_new
 from fontmill.cli.simple import lines
 from fontmill.cli.text import clean, count, outcome, status_lines, table
@@ -93,15 +94,46 @@ def rebuild(call: Invocation) -> int:
 
 
 def delete(call: Invocation) -> int:
-    """Remove a session and its files."""
+    """Remove a session and its files; who sits at a terminal is asked first."""
     with served(call, _roots(call)):
+        if interactive() and not call.options.yes and not call.output.as_json and not _agreed(call):
+            call.output.say("nothing is deleted")
+            return ExitStatus.OK
         answer = _asked(call)
     foreign = answer.get("foreign_files") or ()
-    told = [f"deleted {clean(answer.get('session_id', ''))}"]
+    told = [f"deleted {clean(answer.get('session_id', ''))}: {_pairs_in(answer)}"]
     if foreign:
         told.append(f"{count(len(foreign))} files that are not fontmill's stay: {clean(', '.join(map(str, foreign[:SHOWN_DAMAGE])))}")
     call.output.result(answer, told)
     return ExitStatus.OK
+
+
+def _agreed(call: Invocation) -> bool:
+    try:
+        answer = input(f"delete {_pairs_in(_found(call))}? [y/N] ")
+    except EOFError:
+        answer = ""
+    return answer.strip().lower() in ("y", "yes")
+
+
+def _found(call: Invocation) -> Mapping[str, Any]:
+    """What the daemon, or else the disk, says of the session that is named."""
+    named = call.verb_args()["session"]
+    try:
+        status: Mapping[str, Any] = call.client().call("status", {"session": named})
+    except FontmillError as error:
+        if error.slug != "unknown-session" or not named.startswith("/"):
+            raise
+        sessions = call.client().call("detect", {"path": named}, timeout=call.timeout or LONG)["sessions"]
+        found = next((one for one in sessions if os.path.basename(one["project_path"]) == os.path.basename(named)), None)
+        if found is None:
+            raise
+        status = found
+    return status
+
+
+def _pairs_in(about: Mapping[str, Any]) -> str:
+    return f"{count(about.get('exported_samples'))} pairs in {clean(about.get('project_path', ''))}"
 
 
 def _roots(call: Invocation) -> tuple[str, ...]:

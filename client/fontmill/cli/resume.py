@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fontmill.cli.arguments import Invocation
+from fontmill.cli.output import interactive
 from fontmill.cli.parser import usage_error
 from fontmill.cli.text import SELF_HEALING, clean, count, percent, project, settled, status_lines, whole, why
 from fontmill.errors import ExitStatus
@@ -54,11 +54,6 @@ def _dialog(call: Invocation, incomplete: Sequence[Map]) -> int:
     except EOFError:
         answer = ""
     return _resume(call, chosen(answer, paused))
-
-
-def interactive() -> bool:
-    """Whether somebody is there to ask."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def chosen(answer: str, paused: Sequence[Map]) -> list[Map]:

@@ -72,6 +72,7 @@ PROGRESS = Option("progress", "Tell progress line by line, also when there is no
 FOLDER = Option("folder", "Folder to write the files to (default: this one).", "--out", "DIR")
 SHEET = Option("sheet", "The picture to write (default: preview.png).", "--out", "FILE")
 NO_WAIT = Option("no_wait", "Return at once.", "--no-wait")
+YES = Option("yes", "Do not ask.", "--yes")
 ALL = Option("all", "Resume every session that can be resumed.", "--all")
 EVENT_OPTIONS = (
     Option("since", "Only events after this sequence number.", "--since", "N"),
@@ -119,7 +120,7 @@ _ROWS = (
     _verb("repair", NO_WAIT, handler="projects:repair", notes="Waits until the project is whole again."),
     _verb("retry-failed", NO_WAIT, handler="projects:retry_failed", notes="Waits until the samples have been tried."),
     _verb("rebuild", FOLDER, handler="projects:rebuild", notes="Exit status 1 when the files are not what the label says."),
-    _verb("delete", handler="projects:delete"),
+    _verb("delete", YES, handler="projects:delete", notes="On a terminal, says what would be removed and asks; with --json it does not."),
     _verb("events", *EVENT_OPTIONS, handler="watch:events"),
     _verb("why", handler="sessions:why"),
     _verb("health", handler="sessions:health", notes="Exit status 1 when something is not well."),
