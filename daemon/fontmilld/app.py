@@ -129,7 +129,8 @@ class Daemon:
         return {
             "pid": os.getpid(), "boot": self.boot, "uptime": round(time.monotonic() - self._born, 3),
             "workers": self.workers, "workers_ready": self._pool.alive, "worker_pids": self._pool.pids,
-            "memory_share": round(self._memory.share, 3), "dropped_replies": self._server.dropped, "private": self.settings.private,
+            "memory_share": round(self._memory.share, 3), "memory_short": self._memory.short,
+            "dropped_replies": self._server.dropped, "private": self.settings.private,
         }
 
     def settings_in_force(self) -> dict[str, Any]:

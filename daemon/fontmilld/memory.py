@@ -1,4 +1,7 @@
-"""How much of the memory that fontmill may use is in use: by cgroup (v1, v2) and by machine. Reads /proc and /sys only."""
+"""How much of the memory that fontmill may use is in use, and how short it is: by cgroup (v1, v2) and by machine.
+
+Reads /proc and /sys only.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 HOST_ROOM = 8 << 30
-"""Of a larger machine only so much is looked at: with a fifth of 256 GiB free nothing is short."""
+"""A larger machine is short of memory only when the last so much of it is: with a fifth of 256 GiB free nothing is short."""
+
+
+class Use(NamedTuple):
+    """`share` is what is in use of the limit that is nearest, to tell people; `pressure` what to act upon.
+
+    Both are 0.0 with nothing in use and 1.0, or above, with no room at all. They differ on a machine with more than
+    HOST_ROOM only: there pressure is the share in use of its last HOST_ROOM.
+    """
+
+    share: float
+    pressure: float
+
+
+_NO_LIMIT = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +63,15 @@ class Memory:
         self._meminfo = root / "proc/meminfo"
         self._groups = tuple(_groups(root))
 
-    def share(self) -> float:
-        """The largest share in use of any limit that holds for this process; 1.0 and above is no room at all."""
+    def use(self) -> Use:
+        """The largest of all limits that hold for this process: those of its groups, and what the machine has."""
         info = _table(self._meminfo)
         total, available = info.get("MemTotal:", 0) << 10, info.get("MemAvailable:", 0) << 10
+        limited = max((group.share(total or _NO_LIMIT) for group in self._groups), default=0.0)
         if not total:
-            return max((group.share(1 << 62) for group in self._groups), default=0.0)
+            return Use(limited, limited)
         room = min(total, HOST_ROOM)
-        return max(1 - min(available, room) / room, *(group.share(total) for group in self._groups), 0.0)
+        return Use(max(1 - available / total, limited, 0.0), max(1 - min(available, room) / room, limited))
 
 
 def _groups(root: Path) -> Iterator[_Group]:

@@ -10,7 +10,7 @@ from functools import partial
 
 from fontmilld.core.pacing import Room, has_room, is_short
 from fontmilld.core.pressure import Advice, MemoryGauge
-from fontmilld.memory import Memory
+from fontmilld.memory import Memory, Use
 
 POLL_SECONDS = 1.0
 
@@ -22,14 +22,14 @@ def measure(path: str) -> Room:
 
 
 class _Watch:
-    """A thread that looks once a POLL_SECONDS until it is stopped."""
+    """A thread that looks at once, and then once a POLL_SECONDS until it is stopped."""
 
     def __init__(self, name: str) -> None:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin to look, once a POLL_SECONDS."""
+        """Begin to look."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -37,6 +37,7 @@ class _Watch:
         self._stop.set()
 
     def _main(self) -> None:
+        self._once()
         while not self._stop.wait(POLL_SECONDS):
             self._once()
 
@@ -74,16 +75,21 @@ class MemoryWatch(_Watch):
     """Calls `advise(advice, share in use)` through `post`, as MemoryGauge has it, for all of the daemon."""
 
     def __init__(self, post: Callable[[Callable[[], None]], None], advise: Callable[[Advice, float], None],
-                 look: Callable[[], float] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+                 look: Callable[[], Use] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__("memory")
         self._post = post
         self._advise = advise
-        self._look = look or Memory().share
+        self._look = look or Memory().use
         self._clock = clock
         self._gauge = MemoryGauge()
         self.share = 0.0
 
+    @property
+    def short(self) -> bool:
+        """Whether sessions wait for memory."""
+        return self._gauge.short
+
     def _once(self) -> None:
-        self.share = self._look()
-        for advice in self._gauge.look(self.share, self._clock()):
+        self.share, pressure = self._look()
+        for advice in self._gauge.look(pressure, self._clock()):
             self._post(partial(self._advise, advice, self.share))

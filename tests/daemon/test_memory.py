@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fontmilld.memory import HOST_ROOM, Memory, largest
+from fontmilld.memory import HOST_ROOM, Memory, Use, largest
 
 GIB = 1 << 30
 V1_MOUNT = "35 31 0:32 {shown} /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n"
@@ -34,13 +34,28 @@ def group(folder: Path, limit: int | str, usage: int, cache: int, v2: bool) -> N
 
 
 def test_without_a_limit_the_machine_counts(tmp_path):
-    assert Memory(machine(tmp_path, 4 * GIB, GIB)).share() == pytest.approx(0.75)
+    assert Memory(machine(tmp_path, 4 * GIB, GIB)).use() == pytest.approx((0.75, 0.75))
 
 
-def test_a_large_machine_is_not_short_while_gigabytes_are_left(tmp_path):
-    assert Memory(machine(tmp_path, 512 * GIB, HOST_ROOM)).share() == 0
-    (tmp_path / "proc/meminfo").write_text(f"MemTotal: {512 * GIB >> 10} kB\nMemAvailable: {HOST_ROOM >> 11} kB\n")
-    assert Memory(tmp_path).share() == pytest.approx(0.5)
+@pytest.mark.parametrize(("available", "share", "pressure"), [
+    (22.5, 1 / 16, 0), (HOST_ROOM / GIB, 2 / 3, 0), (4, 5 / 6, 0.5), (1.6, 1 - 1 / 15, 0.8), (0, 1, 1),
+])
+def test_of_a_large_machine_all_is_told_and_the_last_of_it_is_acted_upon(tmp_path, available, share, pressure):
+    assert Memory(machine(tmp_path, 24 * GIB, int(available * GIB))).use() == pytest.approx((share, pressure), abs=1e-6)
+
+
+def test_a_group_without_a_limit_leaves_the_machine_to_count(tmp_path):
+    for v2, mount in ((True, V2_MOUNT), (False, V1_MOUNT)):
+        root = machine(tmp_path / str(v2), 4 * GIB, 3 * GIB, "0::/\n4:memory:/\n", mount.format(shown="/"))
+        group(root / "sys/fs/cgroup" / ("" if v2 else "memory"), "max" if v2 else (1 << 63) - 4096, 4 * GIB, 0, v2)
+        assert Memory(root).use() == pytest.approx((0.25, 0.25))
+
+
+def test_what_a_machine_has_is_of_now_and_not_of_the_first_look(tmp_path):
+    memory = Memory(machine(tmp_path, 4 * GIB, 4 * GIB))
+    assert memory.use() == Use(0, 0)
+    (tmp_path / "proc/meminfo").write_text(f"MemTotal: {4 << 20} kB\nMemAvailable: {1 << 20} kB\n")
+    assert memory.use() == Use(0.75, 0.75)
 
 
 @pytest.mark.parametrize("v2", [True, False])
@@ -53,23 +68,25 @@ def test_a_limit_of_our_group_or_of_one_above_counts_and_the_file_cache_does_not
     group(top / "a", 2 * GIB, 2 * GIB, GIB, v2)
     group(top / "a/b", unlimited, GIB, 0, v2)
     memory = Memory(tmp_path)
-    assert memory.share() == pytest.approx(0.5)
+    assert memory.use() == pytest.approx((0.5, 0.5))
     group(top / "a/b", GIB, 950 << 20, 0, v2)
-    assert memory.share() == pytest.approx(950 / 1024)
+    assert memory.use() == pytest.approx((950 / 1024, 950 / 1024))
 
 
 def test_in_a_container_that_shows_only_its_own_group_that_one_counts(tmp_path):
     machine(tmp_path, 100 * GIB, 90 * GIB, "0::/\n", V2_MOUNT.format(shown="/docker/x"))
     group(tmp_path / "sys/fs/cgroup", GIB, GIB * 3 // 4, 0, v2=True)
-    assert Memory(tmp_path).share() == pytest.approx(0.75)
+    assert Memory(tmp_path).use() == pytest.approx((0.75, 0.75))
 
 
 def test_where_nothing_can_be_read_nothing_is_short(tmp_path):
-    assert Memory(tmp_path).share() == 0
+    assert Memory(tmp_path).use() == Use(0, 0)
 
 
 def test_this_machine_has_a_share():
-    assert 0 <= Memory().share() <= 1.5
+    share, pressure = Memory().use()
+    assert 0 < share <= 1.5
+    assert 0 <= pressure <= 1.5
 
 
 def test_the_largest_process_is_the_one_with_the_most_memory_of_its_own():

@@ -10,6 +10,7 @@ import pytest
 from fontmilld import monitor
 from fontmilld.core.pacing import Room
 from fontmilld.core.pressure import Advice
+from fontmilld.memory import Use
 
 FULL, MIDDLE, ROOMY = (Room(1 << 40, free, 0, 0) for free in (1 << 20, 300 << 20, 1 << 39))
 
@@ -60,18 +61,28 @@ def test_the_real_file_system_is_measured(tmp_path):
 def test_the_advice_about_memory_reaches_the_loop_with_the_share(monkeypatch):
     monkeypatch.setattr(monitor, "POLL_SECONDS", 0.001)
     told: queue.SimpleQueue[tuple[Advice, float]] = queue.SimpleQueue()
-    shares, done = [0.5, 0.75, 0.85, 0.5], threading.Event()
+    pressures, done = [0.5, 0.75, 0.85, 0.5], threading.Event()
 
-    def look() -> float:
-        if len(shares) == 1:
+    def look() -> Use:
+        if len(pressures) == 1:
             done.set()
-            return shares[0]
-        return shares.pop(0)
+            return Use(pressures[0] + 0.1, pressures[0])
+        return Use(pressures[0] + 0.1, pressures.pop(0))
 
     watch = monitor.MemoryWatch(lambda callback: callback(), lambda advice, share: told.put((advice, share)), look)
     watch.start()
     assert done.wait(60)
     watch.stop()
     got = [told.get(timeout=60) for _ in range(3)]
-    assert got == [(Advice.WARN, 0.75), (Advice.STOP, 0.85), (Advice.GO, 0.5)]
-    assert watch.share == 0.5
+    assert got == [(Advice.WARN, 0.85), (Advice.STOP, pytest.approx(0.95)), (Advice.GO, 0.6)]
+    assert (watch.share, watch.short) == (0.6, False)
+
+
+def test_what_is_in_use_is_known_before_the_first_second_is_over(monkeypatch):
+    monkeypatch.setattr(monitor, "POLL_SECONDS", 3600.0)
+    told: queue.SimpleQueue[Advice] = queue.SimpleQueue()
+    watch = monitor.MemoryWatch(lambda callback: callback(), lambda advice, share: told.put(advice), lambda: Use(0.9, 0.85))
+    watch.start()
+    assert [told.get(timeout=60) for _ in range(2)] == [Advice.WARN, Advice.STOP]
+    assert (watch.share, watch.short) == (0.9, True)
+    watch.stop()

@@ -141,7 +141,7 @@ def daemon_lines(daemon: Map) -> list[str]:
     """The daemon in two lines."""
     workers = f"{count(daemon.get('workers_ready'))} of {count(daemon.get('workers'))} workers"
     share = daemon.get("memory_share")
-    memory = f", {share:.0%} of its memory in use" if isinstance(share, float) else ""
+    memory = f", {share:.0%} of the memory in use" if isinstance(share, float) else ""
     return [f"{'daemon':<11}process {clean(daemon.get('pid', '-'))}, up {duration(daemon.get('uptime'))}, {workers}{memory}"]
 
 

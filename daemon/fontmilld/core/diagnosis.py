@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fontmilld.core.lifecycle import Reason
-from fontmilld.core.pressure import STOP
 
 Map = Mapping[str, Any]
 _WHAT_LIFTS: Final[Mapping[str, str]] = {
@@ -39,12 +38,12 @@ class Check:
 
 def health(daemon: Map, sessions: Iterable[Map]) -> list[Check]:
     """The checks of a daemon, from what `status` tells of it and its sessions."""
-    ready, wanted, share = daemon["workers_ready"], daemon["workers"], daemon["memory_share"]
+    ready, wanted = daemon["workers_ready"], daemon["workers"]
     stuck = [f"{s['session_id']} ({', '.join(s['pause_reasons'])})" for s in sessions
              if s["status"] == "paused" and _TROUBLE.intersection(s["pause_reasons"])]
     return [
         Check("workers", ready == wanted, f"{ready} of {wanted} are up"),
-        Check("memory", share < STOP, f"{share:.0%} of what fontmill may use is in use"),
+        Check("memory", not daemon["memory_short"], f"{daemon['memory_share']:.0%} of what fontmill may use is in use"),
         Check("sessions", not stuck, f"held up: {', '.join(stuck)}" if stuck else "none is held up"),
         Check("replies", not daemon["dropped_replies"], f"{daemon['dropped_replies']} could not be delivered"),
     ]

@@ -9,7 +9,7 @@ import pytest
 from fontmilld.core.diagnosis import explain, health
 from fontmilld.core.lifecycle import Reason
 
-WELL = {"workers": 2, "workers_ready": 2, "memory_share": 0.3, "dropped_replies": 0}
+WELL = {"workers": 2, "workers_ready": 2, "memory_share": 0.3, "memory_short": False, "dropped_replies": 0}
 
 
 def status(**changes: Any) -> dict[str, Any]:
@@ -29,11 +29,16 @@ def test_a_daemon_with_a_session_that_a_user_paused_is_well() -> None:
 
 
 @pytest.mark.parametrize(("daemon", "sessions", "bad"), [
-    ({"workers_ready": 1}, [], "workers"), ({"memory_share": 0.85}, [], "memory"), ({"dropped_replies": 3}, [], "replies"),
+    ({"workers_ready": 1}, [], "workers"), ({"memory_share": 0.97, "memory_short": True}, [], "memory"), ({"dropped_replies": 3}, [], "replies"),
     ({}, [status(status="paused", pause_reasons=["disk"])], "sessions"),
 ])
 def test_the_check_that_fails_is_the_one_that_is_wrong(daemon: dict[str, Any], sessions: list[dict[str, Any]], bad: str) -> None:
     assert [check.name for check in health({**WELL, **daemon}, sessions) if not check.ok] == [bad]
+
+
+def test_a_large_machine_with_most_of_its_memory_in_use_is_well() -> None:
+    (memory,) = [check for check in health({**WELL, "memory_share": 0.9}, []) if check.name == "memory"]
+    assert (memory.ok, memory.detail) == (True, "90% of what fontmill may use is in use")
 
 
 @pytest.mark.parametrize("reason", list(Reason))
