@@ -129,7 +129,7 @@ class Daemon:
         return {
             "pid": os.getpid(), "boot": self.boot, "uptime": round(time.monotonic() - self._born, 3),
             "workers": self.workers, "workers_ready": self._pool.alive, "worker_pids": self._pool.pids,
-            "memory_share": round(self._memory.share, 3), "memory_short": self._memory.short,
+            "memory_share": round(self._memory.share, 3), "memory_short": self._memory.short, "without_core": self._pool.without_core,
             "dropped_replies": self._server.dropped, "private": self.settings.private,
         }
 
@@ -206,6 +206,10 @@ class Daemon:
         self._writers.append(writer)
         writer.start()
         return writer
+
+    def without_core(self) -> str:
+        """See Ports."""
+        return self._pool.without_core
 
     def watch_space(self, session: ManagedSession) -> None:
         """See Ports."""

@@ -65,6 +65,9 @@ class Ports(Protocol):
     def writer(self, opening: Opening, post: Callable[[reports.Report], None], name: str) -> Writer:
         """A started writer thread whose reports arrive on the loop."""
 
+    def without_core(self) -> str:
+        """Why workers draw without the compiled core; "" when they draw with it."""
+
     def watch_space(self, session: ManagedSession) -> None:
         """Begin to watch the room on the session's file system."""
 
@@ -468,6 +471,10 @@ class PersistentExportManager:
     def utc(self) -> str:
         """ISO 8601 UTC."""
         return self._ports.utc()
+
+    def without_core(self) -> str:
+        """See Surroundings."""
+        return self._ports.without_core()
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> None:
         """Call once on the loop."""

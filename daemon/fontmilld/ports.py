@@ -57,6 +57,9 @@ class Surroundings(Protocol[SessionT_contra]):
     def publish(self, kind: str, session: str | None, data: Mapping[str, Any]) -> None:
         """Send an event."""
 
+    def without_core(self) -> str:
+        """Why workers draw without the compiled core; "" when they draw with it."""
+
     def move(self, session: SessionT_contra) -> bool:
         """Go on in the next fallback path; False when there is none."""
 

@@ -92,6 +92,7 @@ class ManagedSession:
     _broken: bool = False
     _resetting: bool = False
     _delayed: bool = False
+    _given: bool = False
 
     # Taking up ---------------------------------------------------------------------------------------
 
@@ -189,11 +190,19 @@ class ManagedSession:
         batch = self.plan.next_batch(worker, lambda font: self._size(font, workers))
         if batch is None:
             return None
+        if not self._given:
+            self._given = True
+            self._tell_without_core(self.around.without_core())
         self._out[serial] = Given(batch, self.epoch, self._resumes, len(self._records) > BACKLOG_BATCHES // 2)
         if self.tracker.start_font(batch.font_id, self.around.now(), self.around.utc()):
             self._tell("font-started", {"font": batch.font_id}, quiet=True)
         self.used_seconds += len(batch) * (self._seconds(batch.font_id) or 0.001)
         return context_of(self.session, self.path, self._fonts[batch.font_id]), batch
+
+    def _tell_without_core(self, why: str) -> None:
+        if why:
+            log.warning("session %s is drawn without the compiled core, more slowly: %s", self.id, why)
+            self._write_log(layout.EXPORT_LOG, "without-core", {"detail": f"drawn without the compiled core: slower, the same pictures; {why}"})
 
     def _seconds(self, font_id: str) -> float | None:
         return self._cost.get(font_id, self._cost.get("", pacing.Smoothed())).value

@@ -50,6 +50,17 @@ def test_a_session_runs_to_its_end_and_lets_go_of_the_tree():
     assert summary["exported_samples"] == 80
 
 
+@pytest.mark.parametrize("why", ["it was not compiled", ""])
+def test_a_session_without_the_compiled_core_says_so_once(caplog, why):
+    house = House()
+    house.no_core = why
+    house.start()
+    told = [line for line in map(orjson.loads, house.files()["logs/export.log"].splitlines()) if line["event"] == "without-core"]
+    warned = [record for record in caplog.records if "without the compiled core" in record.getMessage()]
+    assert [line["detail"] for line in told] == ["drawn without the compiled core: slower, the same pictures; it was not compiled"][:bool(why)]
+    assert len(warned) == len(told)
+
+
 def test_a_pause_is_acknowledged_at_once_and_quiet_when_all_is_on_record():
     house = House()
     session = house.start(settle=False, samples=500)

@@ -125,7 +125,12 @@ class Job:
         if status.get("status") == "paused" and not _heals(status):
             status = self._client.resume(self._session)
         status = self._follow(status)
+        self._tell_without_core(self._client.status().get("daemon"))
         return self._report(status, answer, before, time.monotonic() - began)
+
+    def _tell_without_core(self, daemon: object) -> None:
+        if isinstance(daemon, Mapping) and daemon.get("without_core"):
+            self._output.note(f"drawn without the compiled core, more slowly: {clean(daemon['without_core'])}")
 
     def _looked_at(self, start: Callable[[], Map]) -> Map:
         looking = Looking(self._output, bool(self._call.options.progress))

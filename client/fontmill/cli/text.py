@@ -142,7 +142,8 @@ def daemon_lines(daemon: Map) -> list[str]:
     workers = f"{count(daemon.get('workers_ready'))} of {count(daemon.get('workers'))} workers"
     share = daemon.get("memory_share")
     memory = f", {share:.0%} of the memory in use" if isinstance(share, float) else ""
-    return [f"{'daemon':<11}process {clean(daemon.get('pid', '-'))}, up {duration(daemon.get('uptime'))}, {workers}{memory}"]
+    core = ", without the compiled core" if daemon.get("without_core") else ""
+    return [f"{'daemon':<11}process {clean(daemon.get('pid', '-'))}, up {duration(daemon.get('uptime'))}, {workers}{memory}{core}"]
 
 
 def sessions_table(sessions: Iterable[Map]) -> list[str]:

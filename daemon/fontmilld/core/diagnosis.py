@@ -45,8 +45,14 @@ def health(daemon: Map, sessions: Iterable[Map]) -> list[Check]:
         Check("workers", ready == wanted, f"{ready} of {wanted} are up"),
         Check("memory", not daemon["memory_short"], f"{daemon['memory_share']:.0%} of what fontmill may use is in use"),
         Check("sessions", not stuck, f"held up: {', '.join(stuck)}" if stuck else "none is held up"),
+        Check("core", ok=True, detail=_core(daemon["without_core"])),
         Check("replies", not daemon["dropped_replies"], f"{daemon['dropped_replies']} could not be delivered"),
     ]
+
+
+def _core(without: str) -> str:
+    """Without it a daemon is as well as with it, only slower."""
+    return f"drawn without the compiled core, which takes about twice as long: {without}" if without else "the compiled core is in use"
 
 
 def explain(status: Map, details: Mapping[str, str], fonts: Iterable[Map]) -> list[str]:

@@ -118,11 +118,15 @@ class RedrawDone(Record):
 
 @dataclass(frozen=True, slots=True)
 class Ready(Record):
-    """A child has imported all it needs. A probe process says what it renders with, and what it lacks."""
+    """A child has imported all it needs. A probe process says what it renders with, and what it lacks.
+
+    A worker says why it draws without the compiled core, "" when with it.
+    """
 
     pid: int
     fingerprint: dict[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    without_core: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,8 @@ class Pool:
         self._jitter = jitter
         self._dispatcher: Dispatcher | None = None
         self._stopping = False
+        self.without_core = ""
+        """Why workers draw without the compiled core; "" when they draw with it, and before one is ready."""
 
     def start(self, dispatcher: Dispatcher) -> None:
         """Fill every slot and begin to look for hung workers."""
@@ -196,6 +198,7 @@ class Pool:
         slot.hang_step = 0
         if isinstance(message, Ready):
             slot.ready = True
+            self.without_core = message.without_core if isinstance(message.without_core, str) else ""
         elif isinstance(message, BatchDone | BatchFailed | CheckDone | RedrawDone) and slot.tasks and slot.tasks[0].serial == message.serial:
             if fits(slot.tasks[0], message):
                 self._dispatcher.task_ended(slot.number, slot.tasks.popleft(), message)

@@ -16,6 +16,7 @@ import cv2
 
 from fontmill.errors import FontmillError
 from fontmill.model import Damage, ExportConfig, ExportSession, FontInfo
+from fontmilld import native
 from fontmilld.core import layout
 from fontmilld.core.labels import Image, claim_line, read_claim
 from fontmilld.core.pacing import backoff
@@ -54,7 +55,7 @@ def worker_main(end: ChildEnd, array: MutableSequence[int], slot: int) -> None:
     vitals = Vitals(array, slot)
     worker = Worker(vitals)
     vitals.beat(Doing.IDLE)
-    end.send(Ready(os.getpid()))
+    end.send(Ready(os.getpid(), without_core=native.WITHOUT))
     while not isinstance(message := end.receive(), Stop | None):
         if isinstance(message, FontContext):
             worker.learn(message)

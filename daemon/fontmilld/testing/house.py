@@ -155,6 +155,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.busy = False
+        self.no_core = ""
         self.poison: set[tuple[str, int]] = set()
         self.unfit: set[tuple[str, int]] = set()
         self.bad_fonts: set[str] = set()
@@ -241,6 +242,9 @@ class House:
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> None:
         self.loop.call_later(delay, callback)
+
+    def without_core(self) -> str:
+        return self.no_core
 
     def publish(self, kind: str, session: str | None, data: Mapping[str, Any]) -> None:
         self.events.append((kind, session, dict(data)))

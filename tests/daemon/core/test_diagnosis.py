@@ -9,7 +9,7 @@ import pytest
 from fontmilld.core.diagnosis import explain, health
 from fontmilld.core.lifecycle import Reason
 
-WELL = {"workers": 2, "workers_ready": 2, "memory_share": 0.3, "memory_short": False, "dropped_replies": 0}
+WELL = {"workers": 2, "workers_ready": 2, "memory_share": 0.3, "memory_short": False, "dropped_replies": 0, "without_core": ""}
 
 
 def status(**changes: Any) -> dict[str, Any]:
@@ -34,6 +34,14 @@ def test_a_daemon_with_a_session_that_a_user_paused_is_well() -> None:
 ])
 def test_the_check_that_fails_is_the_one_that_is_wrong(daemon: dict[str, Any], sessions: list[dict[str, Any]], bad: str) -> None:
     assert [check.name for check in health({**WELL, **daemon}, sessions) if not check.ok] == [bad]
+
+
+def test_a_daemon_without_the_compiled_core_is_well_and_says_why_it_is_slow() -> None:
+    told = [check for without in ("", "it was not compiled") for check in health({**WELL, "without_core": without}, []) if check.name == "core"]
+    assert [(check.ok, check.detail) for check in told] == [
+        (True, "the compiled core is in use"),
+        (True, "drawn without the compiled core, which takes about twice as long: it was not compiled"),
+    ]
 
 
 def test_a_large_machine_with_most_of_its_memory_in_use_is_well() -> None:

@@ -27,7 +27,8 @@ def test_there_is_a_core_where_one_is_required():
 @pytest.mark.parametrize(("stamped", "used"), [("another", False), ("", True), (stamp(NATIVE.parent), True)])
 def test_only_a_core_of_these_sources_is_used(monkeypatch, recwarn, stamped, used):
     monkeypatch.setattr(native.core, "STAMP", stamped)
-    assert (runpy.run_path(str(NATIVE))["core"] is native.core) == used
+    found = runpy.run_path(str(NATIVE))
+    assert (found["core"] is native.core, found["WITHOUT"] == "") == (used, used)
     assert len(recwarn) == (not used)
 
 
@@ -35,7 +36,15 @@ def test_only_a_core_of_these_sources_is_used(monkeypatch, recwarn, stamped, use
 def test_a_core_of_before_there_were_stamps_is_not_used(monkeypatch):
     monkeypatch.delattr(native.core, "STAMP")
     with pytest.warns(RuntimeWarning, match="make install"):
-        assert runpy.run_path(str(NATIVE))["core"] is None
+        found = runpy.run_path(str(NATIVE))
+    assert found["core"] is None and "make install" in found["WITHOUT"]
+
+
+def test_where_there_is_no_core_it_is_said_what_brings_one(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fontmilld.native._core", None)
+    monkeypatch.delattr(native, "_core", raising=False)
+    found = runpy.run_path(str(NATIVE))
+    assert found["core"] is None and "C compiler" in found["WITHOUT"]
 
 
 @pytest.mark.skipif(native.core is None, reason="core was not compiled")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, RenderTask, Stop
+from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, Ready, RenderTask, Stop
 from fontmilld.pool.pool import QUEUE_DEPTH, HangLimits, Pool
 from fontmilld.pool.vitals import Doing, Vitals
 from fontmilld.testing.clock import FakeLoop
@@ -92,6 +92,14 @@ def test_nothing_is_sent_before_the_child_is_ready():
     b.child().ready()
     b.loop.settle()
     assert b.child().tasks and b.pool.alive == 1
+
+
+def test_why_workers_draw_without_the_compiled_core_is_known_when_one_is_ready():
+    b = Bench(auto_ready=False)
+    assert b.pool.without_core == ""
+    b.child().says(Ready(b.child().pid, without_core="it was not compiled"))
+    b.loop.settle()
+    assert b.pool.without_core == "it was not compiled"
 
 
 def test_a_font_is_explained_before_its_first_batch_and_not_again_until_it_changes():
