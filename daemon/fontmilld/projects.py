@@ -15,6 +15,7 @@ import orjson
 
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, ValidationResult
+from fontmilld.core import layout
 from fontmilld.core.lifecycle import KEPT
 from fontmilld.core.ranges import RangeSet
 from fontmilld.inspection import Inspection, Redraw
@@ -25,10 +26,11 @@ from fontmilld.session import ManagedSession
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.parts import gather, left_out
 from fontmilld.store.recovery import Recovery
-from fontmilld.store.verify import Before, Check, CheckResult, repair_plan
+from fontmilld.store.verify import WHOLE_FONT, Before, Check, CheckResult, repair_plan
 
 log = logging.getLogger(__name__)
 REPAIRED_BY_FINISHING = frozenset({"missing", "corrupt", "truncated", "different"})
+TRIED_PAIRS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +157,21 @@ class ProjectOperations:
             raise
 
     def repair(self, name: str, done: Done) -> None:
-        """Verify in full, then make anew what is damaged and only that. Foreign files are left alone."""
+        """Verify in full, then make anew what is damaged and only that. Foreign files are left alone.
+
+        Nothing is changed where pairs would become others than their labels say.
+        """
         def verified(result: ValidationResult | FontmillError) -> None:
             if isinstance(result, FontmillError):
                 done(result)
                 return
+            if any(damage.file == layout.SESSION_FILE for damage in result.damaged):
+                done(_other_session())
+                return
             plan = repair_plan(result)
+            self._drawn_alike(name, _to_try(result, plan), lambda: mend_all(result, plan), done)
+
+        def mend_all(result: ValidationResult, plan: dict[str, RangeSet]) -> None:
             parts = self._has_parts(name)
             rest = [damage for damage in result.damaged if damage.kind in REPAIRED_BY_FINISHING and not damage.font_id]
             summary = {"checked": result.checked, "damaged": len(result.damaged), "remade_samples": 0}
@@ -176,6 +187,24 @@ class ProjectOperations:
             self._reopened(name, mend, summary, done)
 
         self.verify(name, "full", verified)
+
+    def _drawn_alike(self, name: str, pairs: deque[tuple[str, int]], then: Callable[[], None], done: Done) -> None:
+        """Run `then` unless one of `pairs`, drawn anew, is another than its sound label says: that is an error for `done`.
+
+        A pair that cannot be drawn now says nothing.
+        """
+        if not pairs:
+            then()
+            return
+        font_id, index = pairs.popleft()
+
+        def drawn(answer: Any) -> None:
+            if not isinstance(answer, FontmillError) and answer["as_recorded"] is False:
+                done(_drawn_otherwise(font_id, index))
+            else:
+                self._drawn_alike(name, pairs, then, done)
+
+        self.rebuild(name, font_id, index, drawn)
 
     def _has_parts(self, name: str) -> bool:
         try:
@@ -243,6 +272,30 @@ class ProjectOperations:
             then()
         else:
             self._manager.take_down(session, then)
+
+
+def _to_try(result: ValidationResult, plan: Mapping[str, RangeSet]) -> deque[tuple[str, int]]:
+    """A few of the damaged pairs of every font whose labels can be believed: what session and versions make of them now."""
+    tried: dict[str, set[int]] = {}
+    for damage in result.damaged:
+        known = tried.setdefault(damage.font_id, set())
+        of_picture = damage.index and damage.kind in REPAIRED_BY_FINISHING and damage.file.endswith(".png")
+        if of_picture and plan[damage.font_id].last != WHOLE_FONT and len(known) < TRIED_PAIRS:
+            known.add(damage.index)
+    return deque((font_id, index) for font_id, indices in tried.items() for index in sorted(indices))
+
+
+def _other_session() -> FontmillError:
+    return FontmillError(
+        "tree-corrupt", "session.json tells another configuration or other fonts than summary.json: repaired by it, the project would be another.",
+        action="Restore session.json or summary.json from a copy, then repair; or delete the project.")
+
+
+def _drawn_otherwise(font_id: str, index: int) -> FontmillError:
+    return FontmillError(
+        "fingerprint-differs", f"Pair {index} of {font_id} draws differently now than its label says; nothing was changed.",
+        {"font": font_id, "index": index},
+        action="Restore session.json as it was, and the versions that its fingerprint names; `fontmill rebuild` shows the pair.")
 
 
 def _reopen_fonts(store: SessionStore, recovery: Recovery, plan: dict[str, RangeSet]) -> Recovery:

@@ -219,3 +219,36 @@ def test_damaged_labels_count_the_pairs_that_are_remade(daemon: Daemon, fonts: l
     labels.write_bytes(labels.read_bytes()[:-40])
     assert daemon.client.call("repair", {"session": session}, timeout=120)["remade_samples"] <= 20
     assert daemon.client.wait(session, timeout=120)["exported_samples"] == 20
+
+
+def test_a_summary_that_was_deleted_is_missed_and_written_anew(daemon: Daemon, fonts: list[str]) -> None:
+    session = made(daemon, fonts[:1], "summary", 10)
+    project = daemon.root / "summary"
+    before = tree_digest(project)
+    (project / "summary.json").unlink()
+    found = daemon.client.call("verify", {"session": session, "level": "quick"}, timeout=120)
+    assert [(entry["file"], entry["kind"]) for entry in found["damaged"]] == [("summary.json", "missing")]
+    daemon.client.call("repair", {"session": session}, timeout=120)
+    assert daemon.client.wait(session, timeout=120)["status"] == "completed"
+    assert tree_digest(project) == before and (project / "summary.json").is_file()
+    assert daemon.client.call("verify", {"session": session, "level": "full"}, timeout=120)["ok"]
+
+
+@pytest.mark.parametrize("summary_too", [False, True])
+def test_repair_by_an_edited_session_is_refused_and_changes_nothing(summary_too: bool, tmp_path: Path, fonts: list[str]) -> None:
+    alone = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    made = fontmill("run", "--fonts", fonts[0], "--out", str(tmp_path / "out"), "--project", "p", "--samples", "10", **alone)
+    assert made.returncode == 0, made.stderr
+    project = tmp_path / "out" / "p"
+    for name in ("session.json", *(["summary.json"] if summary_too else [])):
+        told = json.loads((project / name).read_text())
+        told["config"]["seed"] += 1
+        (project / name).write_text(json.dumps(told))
+    next(project.rglob("*_003_clear.png")).unlink()
+    found = json.loads(fontmill("verify", str(project), "--level", "quick", "--json", **alone).stdout)
+    assert summary_too or ("session.json", "different") in {(entry["file"], entry["kind"]) for entry in found["damaged"]}
+    before = tree_digest(project)
+    refused = fontmill("repair", str(project), **alone)
+    told = "draws differently now than its label says" if summary_too else "session.json tells another configuration"
+    assert refused.returncode in (1, 6) and told in refused.stderr
+    assert tree_digest(project) == before

@@ -20,6 +20,7 @@ from fontmilld.core.labels import Claim, Image, is_sound, read_claim
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store import journal
 from fontmilld.store.checkpoint import decode
+from fontmilld.store.ending import is_at_its_end, summary_misfits
 from fontmilld.store.litter import foreign_beside_images, images_in, staged_names
 from fontmilld.store.text import kept_text
 from fontmilld.store.tree import ImageFolder, Tree
@@ -28,7 +29,8 @@ Level = Literal["quick", "full"]
 PIECE_BYTES: Final = 1 << 20
 _TELL_EVERY: Final = 256
 _MAX_TOLD: Final = 10_000
-_ALL: Final = 1 << 31
+WHOLE_FONT: Final = 1 << 31
+"""The last index in a repair plan for a font of which no label can be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class CheckResult(Record):
 class Before:
     """What a tree promised when its checks were planned; a session at work adds to it while they run.
 
-    `promised` are indices with a checkpoint, by font; `staged` our temporary files.
+    `promised` are indices with a checkpoint, by font; `complete` tells that it is at its end; `staged` our temporary files.
     """
 
     promised: Mapping[str, RangeSet]
@@ -70,7 +72,7 @@ def look_before(tree: Tree, session: ExportSession) -> Before:
         done = checkpoint.state.done if checkpoint is not None else RangeSet()
         promised[font.font_id] = done & RangeSet.span(1, font.total_samples)
     staged = frozenset(name for name in staged_names(session) if tree.size(name) is not None)
-    return Before(promised, tree.size(layout.SUMMARY_FILE) is not None, staged)
+    return Before(promised, is_at_its_end(tree, session), staged)
 
 
 def plan_checks(tree: Tree, session: ExportSession, piece: int = PIECE_BYTES) -> list[Check]:
@@ -199,6 +201,7 @@ def conclude(
     complete = before.complete
     names = [layout.PROGRESS_FILE, *([layout.SUMMARY_FILE] if complete else [])]
     damaged += [Damage(name, kind) for name in names if (kind := _state_file(tree, name, complete))]
+    damaged += [Damage(name, "different") for name in (summary_misfits(tree, session) if complete else ())]
     digests = _final_digests(tree) if complete else {}
     documents = [name for name in layout.DOCUMENTS if name in digests]
     damaged += [Damage(name, kind) for name in documents if (kind := _document(tree, name, digests[name], level))]
@@ -314,5 +317,5 @@ def repair_plan(result: ValidationResult) -> dict[str, RangeSet]:
             if damage.index:
                 spans.append((damage.index, damage.index))
             elif damage.file in (layout.samples_file(damage.font_id), layout.packed_file(damage.font_id)) and damage.kind in ("truncated", "different"):
-                spans.append((1, _ALL))  # the digest tells that a label is wrong, not which
+                spans.append((1, WHOLE_FONT))  # the digest tells that a label is wrong, not which
     return {font_id: RangeSet.of(spans) for font_id, spans in plan.items()}

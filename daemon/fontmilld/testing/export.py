@@ -183,5 +183,6 @@ def summary_of(session: ExportSession, states: dict[str, FontState]) -> SessionS
         created_at=session.created_at, completed_at=_NOW, total_samples=session.total_samples,
         exported_samples=done, failed_samples=failed, skipped_samples=session.total_samples - done - failed,
         total_images=2 * session.total_samples, exported_images=2 * done, failed_images=2 * failed,
-        fonts=(), failures={}, config=session.config.to_dict(), fingerprint=session.fingerprint,
+        fonts=tuple({name: getattr(font, name) for name in ("font_id", "sha256", "face_index", "total_samples")} for font in session.fonts),
+        failures={}, config=session.config.to_dict(), fingerprint=session.fingerprint,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -113,11 +114,77 @@ def test_a_changed_document_is_found_by_full_only(name):
     assert found(disk, "full") == {(name, "different")}
 
 
-def test_a_summary_that_knows_of_no_documents_is_an_older_one_and_sound():
+def without(*keys: str) -> Change:
+    return lambda data: json.dumps({key: value for key, value in json.loads(data).items() if key not in keys}).encode()
+
+
+def told(**members: Any) -> Change:
+    return lambda data: json.dumps({**json.loads(data), **members}).encode()
+
+
+@pytest.mark.parametrize("level", ["quick", "full"])
+@pytest.mark.parametrize("how", [
+    lambda data: b"{}", lambda data: b"[]", lambda data: b"null", without("files"), without("exported_samples"), told(files={}), told(files=[]),
+    told(session_id="another"), told(status="active"), told(exported_samples=13, failed_samples=1), told(exported_samples="many"), told(fonts=7),
+])
+def test_a_summary_that_is_not_a_whole_one_is_found_and_made_anew(how, level):
     disk = finished()
-    change(disk, "summary.json", lambda data: json.dumps({**json.loads(data), "files": {}}).encode())
-    disk.uproot(f"{PROJECT}/report.html")
+    before = disk.files(PROJECT)
+    change(disk, "summary.json", how)
+    assert found(disk, level) == {("summary.json", "different")}
+    repaired(disk)
+    assert disk.files(PROJECT)["summary.json"] == before["summary.json"]
     assert found(disk, "full") == set()
+
+
+def test_a_document_whose_digest_the_summary_lost_does_not_pass():
+    disk = finished()
+    change(disk, "summary.json", lambda data: json.dumps({**json.loads(data), "files": {
+        name: digest for name, digest in json.loads(data)["files"].items() if name != "report.html"}}).encode())
+    assert found(disk, "full") == {("summary.json", "different")}
+
+
+@pytest.mark.parametrize("progress", [None, lambda data: b"", gone])
+def test_a_complete_project_without_its_summary_is_damaged_and_all_else_in_it_is_looked_at(progress):
+    disk = finished()
+    before = disk.files(PROJECT)
+    change(disk, "summary.json", gone)
+    stray = f"{layout.images_dir('font-0')}/font-0_004_clear.png"
+    change(disk, stray, lambda data: b"")
+    change(disk, "fonts/font-1/metadata.json", gone)
+    lost = set()
+    if progress is not None:
+        change(disk, "progress.json", progress)
+        lost = {("progress.json", "missing" if progress is gone else "corrupt")}
+    wanted = {("summary.json", "missing"), (stray, "unlabelled"), ("fonts/font-1/metadata.json", "missing")}
+    assert found(disk, "full") == wanted | lost
+    repaired(disk)
+    assert disk.files(PROJECT) == {**disk.files(PROJECT), "summary.json": before["summary.json"]}
+    assert found(disk, "full") == set()
+
+
+def test_a_project_that_a_crash_left_before_its_summary_is_not_called_damaged():
+    disk = finished()
+    change(disk, "summary.json", gone)
+    disk.plant(f"{PROJECT}/{layout.LOCK_FILE}", "file", b"{}")
+    assert found(disk, "full") == set()
+
+
+@pytest.mark.parametrize("edited", [
+    replace(SESSION, config=replace(SESSION.config, seed=77)),
+    replace(SESSION, fonts=(replace(SESSION.fonts[0], sha256="f" * 64), *SESSION.fonts[1:])),
+])
+@pytest.mark.parametrize("level", ["quick", "full"])
+def test_a_session_that_differs_from_what_the_summary_tells_of_it_is_found(edited, level):
+    result = validate_session_integrity(tree_of(finished()), edited, level)
+    assert {(damage.file, damage.kind) for damage in result.damaged} == {("session.json", "different")}
+
+
+def test_what_decides_no_pixel_of_a_session_may_change():
+    """A `start` of the same project may name another durability, and other paths of its fonts."""
+    config = replace(SESSION.config, durability="relaxed", fallback_paths=("/mnt",))
+    moved = replace(SESSION, config=config, fonts=tuple(replace(font, source="/else.ttf") for font in SESSION.fonts))
+    assert validate_session_integrity(tree_of(finished()), moved, "full").ok
 
 
 def test_a_flipped_bit_anywhere_in_the_labels_is_found():
@@ -138,6 +205,7 @@ def test_labels_that_are_gone_or_cut_off_are_told_by_index():
 def test_an_unfinished_tree_is_judged_by_its_labels_only():
     disk = finished()
     disk.uproot(f"{PROJECT}/summary.json")
+    change(disk, "progress.json", told(status="paused"))
     change(disk, "fonts/font-0/metadata.json", gone)
     change(disk, "README.md", gone)
     assert found(disk, "full") == set()
@@ -148,12 +216,13 @@ def test_a_session_that_goes_on_while_it_is_verified_is_not_called_damaged():
     lines = whole[LABELS].splitlines(keepends=True)
     disk = finished()
     change(disk, "summary.json", gone)
+    change(disk, "progress.json", told(status="active"))
     change(disk, LABELS, lambda data: b"".join(lines[:2]))
     change(disk, "fonts/font-0/progress.json", gone)
     tree = tree_of(disk)
     before, checks = verify.look_before(tree, SESSION), verify.plan_checks(tree, SESSION)
     results = [verify.run_check(tree, SESSION, check, "full") for check in checks]
-    for name in ("summary.json", LABELS, "fonts/font-0/progress.json"):
+    for name in ("summary.json", "progress.json", LABELS, "fonts/font-0/progress.json"):
         change(disk, name, lambda data, name=name: whole[name])
     assert verify.conclude(tree, SESSION, before, results, "full").ok
     assert not verify.conclude(tree, SESSION, verify.look_before(tree, SESSION), results, "full").ok
@@ -170,9 +239,9 @@ def test_pieces_of_any_size_cover_every_line_once(piece):
 
 
 def test_progress_is_told():
-    told: list[int] = []
-    validate_session_integrity(tree_of(finished()), SESSION, "quick", told.append)
-    assert sum(told) == 24
+    counts: list[int] = []
+    validate_session_integrity(tree_of(finished()), SESSION, "quick", counts.append)
+    assert sum(counts) == 24
 
 
 REPAIRS = [what for what in SHOWN if not what.startswith("foreign")]
