@@ -179,6 +179,25 @@ def test_a_folder_needs_no_service_to_be_verified_and_repaired(tmp_path: Path, f
     assert made_anew.returncode == 0, made_anew.stderr
 
 
+def test_a_daemon_that_minds_other_folders_is_not_asked_about_one_outside_its_roots(tmp_path: Path, fonts: list[str]) -> None:
+    alone = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    made = fontmill("run", "--fonts", fonts[0], "--out", str(tmp_path / "out"), "--project", "p", "--samples", "10", **alone)
+    assert made.returncode == 0, made.stderr
+    project, other = tmp_path / "out" / "p", tmp_path / "other"
+    other.mkdir()
+    daemon = Daemon(tmp_path, other, 1)
+    (tmp_path / "fontmill").symlink_to(Path(daemon.socket).parent)
+    try:
+        next(project.rglob("*_003_clear.png")).unlink()
+        assert fontmill("verify", str(project), **alone).returncode == 1
+        assert fontmill("repair", str(project), **alone).returncode == 0
+        assert fontmill("verify", str(project), **alone).returncode == 0
+        named = fontmill("verify", str(project), "--socket", daemon.socket, **alone)
+        assert named.returncode == 4, "who names a daemon wants that one"
+    finally:
+        daemon.stop()
+
+
 def test_a_session_at_work_can_be_verified(daemon: Daemon, fonts: list[str]) -> None:
     session = begin(daemon, fonts, "busy", 20_000)
     until(lambda: daemon.client.status(session)["exported_samples"] > 200, "it runs")

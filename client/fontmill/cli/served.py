@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fontmill.cli.arguments import Invocation
+from fontmill.cli.arguments import TIMEOUT, Invocation
 from fontmill.cli.private import PrivateDaemon, program
 from fontmill.endpoint import SOCKET_VARIABLE, Endpoint
 from fontmill.errors import FontmillError, invalid
@@ -18,7 +18,7 @@ from fontmill.errors import FontmillError, invalid
 @contextmanager
 def served(call: Invocation, roots: tuple[str, ...]) -> Iterator[None]:
     """Within it `call.client()` has a daemon. A private one, which may write beneath `roots`, is started where
-    nobody names a socket and no daemon runs; without roots none is.
+    nobody names a socket and no daemon runs that may; without roots none is.
     """
     if not alone(call, roots):
         yield
@@ -30,8 +30,24 @@ def served(call: Invocation, roots: tuple[str, ...]) -> Iterator[None]:
 
 
 def alone(call: Invocation, roots: tuple[str, ...]) -> bool:
-    """Whether a command about folders has no daemon: nobody names a socket, and none runs."""
-    return bool(roots) and not (call.options.socket or os.environ.get(SOCKET_VARIABLE) or runs())
+    """Whether a command about folders has no daemon: nobody names a socket, and none runs that may look at them."""
+    if not roots or call.options.socket or os.environ.get(SOCKET_VARIABLE):
+        return False
+    return not runs() or _minds_other_folders(call, roots)
+
+
+def _minds_other_folders(call: Invocation, roots: tuple[str, ...]) -> bool:
+    """Whether the daemon that runs refuses such a command because the folder lies outside its roots."""
+    from fontmill.client import Client  # noqa: PLC0415  as in Invocation.client
+
+    args = call.verb_args()
+    wanted = args.get("path") or os.path.dirname(roots[0])  # of a project, its folder must lie beneath a root
+    try:
+        with Client(timeout=call.timeout or TIMEOUT) as client:
+            client.call("list", {"output_path": wanted})
+    except FontmillError as error:
+        return error.slug == "path-not-allowed"
+    return False
 
 
 def verified(project: str, level: str, timeout: float | None) -> dict[str, Any]:
