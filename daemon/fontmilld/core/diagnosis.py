@@ -52,7 +52,7 @@ def health(daemon: Map, sessions: Iterable[Map]) -> list[Check]:
 
 def _core(without: str) -> str:
     """Without it a daemon is as well as with it, only slower."""
-    return f"drawn without the compiled core, which takes about twice as long: {without}" if without else "the compiled core is in use"
+    return f"drawn without the compiled core, which takes two to three times as long: {without}" if without else "the compiled core is in use"
 
 
 def explain(status: Map, details: Mapping[str, str], fonts: Iterable[Map]) -> list[str]:
