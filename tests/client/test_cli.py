@@ -161,6 +161,21 @@ def test_status(cli: Cli, daemon: Any) -> None:
     assert "10/40" in shown.splitlines()[-1]
 
 
+OPENING = fake.status(phase="preparing", total_samples=0, exported_samples=0, processing_rate=0.0, durable_samples=0, estimated_time_remaining=None, fonts={})
+
+
+def test_a_session_that_is_being_opened_shows_no_counters_as_if_its_work_were_lost(cli: Cli, daemon: Any) -> None:
+    daemon.answers |= {
+        "status": lambda r: OPENING if "session" in r.args else {"daemon": {}, "sessions": [OPENING]}, "list": {"sessions": [OPENING]},
+    }
+    for words in (("status", "s"), ("status",), ("list",), ("resume",)):
+        shown = cli(*words).out
+        assert "looking at what is there" in shown and not any(told in shown for told in ("0/0", "0 of 0 pairs", "0.0 pairs/s", "0 (")), shown
+    assert json.loads(cli("status", "s", "--json").out) == OPENING
+    daemon.answers["status"] = {**OPENING, "status": "paused", "pause_reasons": ["fault"]}
+    assert cli("status", "s").out.splitlines()[-1] == "status     paused (the storage failed)"
+
+
 def test_list(cli: Cli, daemon: Any) -> None:
     daemon.answers["list"] = {"sessions": []}
     assert cli("list").out == "no sessions\n"

@@ -8,7 +8,18 @@ from typing import Any
 from fontmill.cli.arguments import Invocation
 from fontmill.cli.output import interactive
 from fontmill.cli.parser import usage_error
-from fontmill.cli.text import SELF_HEALING, clean, count, percent, project, settled, status_lines, whole, why
+from fontmill.cli.text import (
+    SELF_HEALING,
+    clean,
+    count,
+    percent,
+    project,
+    settled,
+    status_lines,
+    unread,
+    whole,
+    why,
+)
 from fontmill.errors import ExitStatus
 
 Map = Mapping[str, Any]
@@ -75,7 +86,7 @@ def _overview(incomplete: Sequence[Map], paused: Sequence[Map]) -> list[str]:
         done, total = count(whole(session, "exported_samples")), count(whole(session, "total_samples"))
         lines += [
             f"{number:<3}{clean(session.get('session_id', ''))}  {project(session)}",
-            f"   {done} of {total} pairs ({percent(session)}), last written {clean(session.get('last_updated') or '-')}",
+            f"   {'-' if unread(session) else f'{done} of {total}'} pairs ({percent(session)}), last written {clean(session.get('last_updated') or '-')}",
             f"   {why(session) or 'running'}; {_prospect(session)}",
         ]
     return lines
@@ -84,6 +95,8 @@ def _overview(incomplete: Sequence[Map], paused: Sequence[Map]) -> list[str]:
 def _prospect(session: Map) -> str:
     reasons = {str(reason) for reason in session.get("pause_reasons") or ()}
     left = count(whole(session, "total_samples") - settled(session))
+    if unread(session):
+        return "how far it is is not known yet"
     if session.get("status") == "active":
         return f"{left} pairs to go, nothing to resume"
     if reasons - LIFTED - SELF_HEALING:

@@ -17,6 +17,7 @@ REASONS = {
     "crashloop": "its workers kept ending",
     "fault": "the storage failed",
 }
+LOOKING = "looking at what is there"
 SELF_HEALING = frozenset({"disk", "memory", "drain"})
 
 
@@ -70,8 +71,15 @@ def rate(value: object) -> str:
     return f"{value:,.1f} pairs/s" if isinstance(value, (int, float)) else "-"
 
 
+def unread(status: Map) -> bool:
+    """Whether the daemon has yet to look into the project: its counters tell nothing."""
+    return status.get("phase") == "preparing" and not whole(status, "total_samples")
+
+
 def why(status: Map) -> str:
     """Why a session is not running, or an empty text."""
+    if unread(status) and status.get("status") == "active":
+        return LOOKING
     reasons = [REASONS.get(str(reason), str(reason)) for reason in status.get("pause_reasons") or ()]
     told = str(status.get("reason") or "")
     return clean(", ".join([*reasons, *([told] if told else [])]))
@@ -94,6 +102,8 @@ def project(status: Map) -> str:
 
 def facts(status: Map) -> str:
     """How fast a session goes, how long it will take, and how far its fonts are."""
+    if unread(status):
+        return why(status)
     active = status.get("status") == "active"
     parts = [rate(status.get("processing_rate")), f"{duration(status.get('estimated_time_remaining'))} left"] if active else []
     parts.append(f"fonts {fonts_done(status)}")
@@ -112,20 +122,26 @@ def state(status: Map) -> str:
 
 def status_line(status: Map) -> str:
     """A session in one line."""
+    if unread(status):
+        return f"{clean(status.get('project_name', ''))}: {state(status)}"
     pairs = f"{count(whole(status, 'exported_samples'))} of {count(whole(status, 'total_samples'))} pairs"
     return f"{clean(status.get('project_name', ''))}: {state(status)}, {pairs}, {facts(status)}"
 
 
 def status_lines(status: Map) -> list[str]:
     """A session as a block of lines."""
-    pairs = f"{count(whole(status, 'exported_samples'))} of {count(whole(status, 'total_samples'))} ({percent(status)})"
-    missing = f"{count(whole(status, 'failed_samples'))} failed, {count(whole(status, 'skipped_samples'))} skipped"
-    rows = [
+    head = [
         ("session", clean(status.get("session_id", ""))),
         ("dataset", project(status)),
         ("status", state(status)),
-        ("pairs", f"{pairs}, {missing}"),
     ]
+    return [f"{label:<11}{text}" for label, text in (head if unread(status) else [*head, *_counters(status)]) if text]
+
+
+def _counters(status: Map) -> list[tuple[str, str]]:
+    pairs = f"{count(whole(status, 'exported_samples'))} of {count(whole(status, 'total_samples'))} ({percent(status)})"
+    missing = f"{count(whole(status, 'failed_samples'))} failed, {count(whole(status, 'skipped_samples'))} skipped"
+    rows = [("pairs", f"{pairs}, {missing}")]
     if isinstance(status.get("fonts"), Mapping):
         rows.append(("fonts", ", ".join(f"{count(n)} {clean(kind)}" for kind, n in status["fonts"].items() if n) or "0"))
     if status.get("status") == "active":
@@ -134,7 +150,7 @@ def status_lines(status: Map) -> list[str]:
         rows.append(("limited by", clean(status.get("bottleneck") or "-")))
     if "durable_samples" in status:
         rows.append(("durable", f"{count(whole(status, 'durable_samples'))} pairs survive power loss"))
-    return [f"{label:<11}{text}" for label, text in rows if text]
+    return rows
 
 
 def daemon_lines(daemon: Map) -> list[str]:
@@ -151,8 +167,8 @@ def sessions_table(sessions: Iterable[Map]) -> list[str]:
     rows = [
         (
             str(s.get("session_id", "")), str(s.get("project_name", "")), str(s.get("status", "")),
-            f"{count(whole(s, 'exported_samples'))}/{count(whole(s, 'total_samples'))}", percent(s),
-            rate(s.get("processing_rate")) if s.get("status") == "active" else "-",
+            "-" if unread(s) else f"{count(whole(s, 'exported_samples'))}/{count(whole(s, 'total_samples'))}", percent(s),
+            rate(s.get("processing_rate")) if s.get("status") == "active" and not unread(s) else "-",
             duration(s.get("estimated_time_remaining")) if s.get("status") == "active" else "-", why(s),
         )
         for s in sessions

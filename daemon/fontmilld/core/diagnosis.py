@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fontmilld.core.lifecycle import Reason
+from fontmilld.core.lifecycle import Phase, Reason
 
 Map = Mapping[str, Any]
 _WHAT_LIFTS: Final[Mapping[str, str]] = {
@@ -68,6 +68,8 @@ def _state(status: Map, details: Mapping[str, str]) -> list[str]:
     if status["pause_reasons"]:
         return [" ".join(part for part in (_WHAT_LIFTS[reason], details.get(reason, "")) if part)
                 for reason in status["pause_reasons"]]
+    if status["phase"] == Phase.PREPARING:
+        return ["It is being opened: the daemon looks at what is there, and then it goes on."]
     told = [f"It runs (phase {status['phase']}), {status['processing_rate']:.1f} pairs/s."]
     if status["bottleneck"] in _LIMITS:
         told.append(f"Most of the time goes into {_LIMITS[status['bottleneck']]}.")

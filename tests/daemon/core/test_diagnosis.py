@@ -61,6 +61,11 @@ def test_a_running_session_names_its_bottleneck() -> None:
     assert lines == ["It runs (phase rendering), 81.2 pairs/s.", "Most of the time goes into drawing; more cores would make it faster."]
 
 
+def test_a_session_that_is_being_opened_says_so() -> None:
+    (line,) = explain(status(phase="preparing", processing_rate=0.0, bottleneck=""), {}, [])
+    assert "being opened" in line
+
+
 def test_missing_samples_are_told_by_font_with_their_reason() -> None:
     fonts = [font("lato"), font("amiri", failed=2, reason="too long"), font("broken", skipped=40, reason="cannot be opened")]
     done = status(status="completed", failed_samples=2, skipped_samples=40)
