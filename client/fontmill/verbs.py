@@ -132,7 +132,7 @@ _ROWS = (
                        choices=("quick", "full", "deep"), flag="--level")),
          reply="`{ok, checked, damaged: [{file, kind, font_id, index}]}`"),
     Verb("repair", "Verify in full, then make anew what is damaged, and only that.", (SESSION,), "operator", True,
-         "`{checked, damaged, remade_samples, session_id, status}`"),
+         "`{checked, damaged, foreign, remade_samples, session_id, status}`; `foreign` of the `damaged` are left alone."),
     Verb("retry-failed", "Try every failed sample of a session again.", (SESSION,), "operator", True, "As of `start`."),
     Verb("rebuild", "Draw one pair anew, alone, and hand it over; changes nothing.",
          (SESSION, Arg("font", "str", "The font's id, as in the project.", required=True, max_length=80, flag=""),

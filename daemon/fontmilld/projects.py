@@ -174,7 +174,8 @@ class ProjectOperations:
         def mend_all(result: ValidationResult, plan: dict[str, RangeSet]) -> None:
             parts = self._has_parts(name)
             rest = [damage for damage in result.damaged if damage.kind in REPAIRED_BY_FINISHING and not damage.font_id]
-            summary = {"checked": result.checked, "damaged": len(result.damaged), "remade_samples": 0}
+            foreign = sum(damage.kind == "foreign" for damage in result.damaged)
+            summary = {"checked": result.checked, "damaged": len(result.damaged), "foreign": foreign, "remade_samples": 0}
             if not plan and not rest and not parts:
                 done({**summary, "session_id": "", "status": None})
                 return

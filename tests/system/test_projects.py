@@ -48,6 +48,7 @@ def test_full_verify_finds_all_damage_and_nothing_else_and_repair_restores_every
     repaired = fontmill(*socket, "repair", session, "--json")
     assert repaired.returncode == 0, repaired.stderr
     assert json.loads(repaired.stdout)["remade_samples"] == 3
+    assert "1 foreign files are left as they are" in repaired.stderr and "3 damaged; 3 pairs" in repaired.stderr
     stranger = next(project.rglob("notes.txt"))
     assert stranger.read_text() == "mine"
     stranger.unlink()
@@ -64,6 +65,21 @@ def test_quick_verify_misses_a_flipped_bit_that_full_and_deep_find(daemon: Daemo
     verdicts = {level: daemon.client.call("verify", {"session": session, "level": level}, timeout=120)["ok"]
                 for level in ("quick", "full", "deep")}
     assert verdicts == {"quick": True, "full": False, "deep": False}
+
+
+def test_deep_verify_tells_an_edited_label_once_and_the_text_counts_what_is_foreign_apart(daemon: Daemon, fonts: list[str]) -> None:
+    session = made(daemon, fonts[:1], "edited", 5)
+    project = daemon.root / "edited"
+    labels = next(project.glob("fonts/*/metadata.jsonl"))
+    first, _, rest = labels.read_bytes().partition(b"\n")
+    edited = first.replace(b'"text":"', b'"text":"Z', 1)
+    assert edited != first
+    labels.write_bytes(edited + b"\n" + rest)
+    (project / "notes.txt").write_text("mine")
+    found = fontmill("--socket", daemon.socket, "verify", session, "--level", "deep", "--json")
+    assert [(one["kind"], one["index"]) for one in json.loads(found.stdout)["damaged"]] == [("redraws-differently", 1), ("foreign", 0)]
+    shown = fontmill("--socket", daemon.socket, "verify", session)
+    assert shown.returncode == 1 and shown.stdout.rstrip().endswith("1 damaged, 1 foreign")
 
 
 def test_deep_verify_of_an_undamaged_project_draws_everything_again_and_agrees(daemon: Daemon, fonts: list[str]) -> None:

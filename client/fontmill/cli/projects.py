@@ -6,7 +6,7 @@ Those that work on a folder need no service: where no daemon runs, a private one
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fontmill.cli.arguments import Invocation
@@ -53,17 +53,26 @@ def verify(call: Invocation) -> int:
     told = [f"{clean(found.get('kind', '')):<20}{clean(found.get('file', ''))}" for found in damaged[:SHOWN_DAMAGE]]
     if len(damaged) > SHOWN_DAMAGE:
         told.append(f"and {count(len(damaged) - SHOWN_DAMAGE)} more (--json names them all)")
-    verdict = "everything is as the labels say" if answer.get("ok") else f"{count(len(damaged))} damaged"
+    verdict = "everything is as the labels say" if answer.get("ok") else _found_bad(damaged)
     call.output.result(answer, [*told, f"{count(answer.get('checked', 0))} files checked: {verdict}"])
     return ExitStatus.OK if answer.get("ok") else ExitStatus.FAILED
+
+
+def _found_bad(damaged: Sequence[Mapping[str, Any]]) -> str:
+    foreign = sum(found.get("kind") == "foreign" for found in damaged)
+    told = f"{count(len(damaged) - foreign)} damaged"
+    return f"{told}, {count(foreign)} foreign" if foreign else told
 
 
 def repair(call: Invocation) -> int:
     """Make anew what is damaged, and wait for it."""
     with served(call, _roots(call)):
         answer = _asked(call)
+        foreign = answer.get("foreign") or 0
+        if foreign:
+            call.output.note(f"{count(foreign)} foreign files are left as they are; `fontmill verify` names them")
         if answer.get("session_id"):
-            call.output.note(f"{count(answer.get('damaged', 0))} damaged; {count(answer.get('remade_samples', 0))} pairs are made anew")
+            call.output.note(f"{count(answer.get('damaged', 0) - foreign)} damaged; {count(answer.get('remade_samples', 0))} pairs are made anew")
             return _awaited(call, answer)
     call.output.result(answer, ["nothing to repair"])
     return ExitStatus.OK
