@@ -62,7 +62,7 @@ def _kinds() -> tuple[ErrorKind, ...]:
         k("unknown-session", 300, "There is no such session.", "Run `fontmill list` for the sessions.", False, x.FAILED),
         k("ambiguous-session", 301, "More than one session has this prefix.", "Give more characters of the session id.", False, x.USAGE),
         k("wrong-state", 302, "The session's state does not allow this.", "Run `fontmill status SESSION` to see its state.", False, x.FAILED),
-        k("project-owned", 303, "Another daemon owns this project.", "Stop the other daemon, or use it through its own socket.", True, x.BUSY),
+        k("project-owned", 303, "Another daemon owns this project.", "It may be another `fontmill run`: wait for it or stop it, or use the other daemon through its own socket.", True, x.BUSY),
         k("project-differs", 304, "The project exists with another configuration.", "Use the same options as before, another --project name, or delete the old project.", False, x.FAILED),
         k("fingerprint-differs", 305, "The project was begun with other library versions, which draw other pixels.", "Install the versions named, go on with `--force` (the rest may differ in single pixels), or start a new project.", False, x.INCOMPATIBLE),
         k("no-usable-fonts", 306, "Every font was refused.", "Supply other fonts; the reasons are given.", False, x.FAILED),
