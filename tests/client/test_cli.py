@@ -269,6 +269,16 @@ def test_an_option_that_is_not_there_says_what_was_meant(cli: Cli, words: tuple[
     assert (done.code, done.err) == (2, f"fontmill: {told}\n")
 
 
+def test_a_sheet_that_is_not_called_png_is_refused_before_anything_is_drawn(cli: Cli, daemon: Any) -> None:
+    done = cli("preview", "--fonts", "/f", "--out", "m.jpg")
+    assert (done.code, done.err, daemon.requests) == (2, "fontmill: --out: the sheet is a PNG file; use .png, not .jpg. See `fontmill preview --help`.\n", [])
+
+
+def test_rebuild_names_its_index_alike_in_usage_and_errors(cli: Cli) -> None:
+    assert cli("rebuild", "s", "f", "0").err.startswith("fontmill: INDEX: at least 1")
+    assert "fontmill rebuild SESSION FONT INDEX" in cli("rebuild", "--help").out
+
+
 def test_shutdown_waits_until_the_daemon_is_gone(cli: Cli, daemon: Any) -> None:
     daemon.answers["shutdown"] = {}
     assert cli("shutdown", "--timeout", "0.05").code == 5

@@ -21,6 +21,9 @@ def run(call: Invocation) -> int:
     given |= {name: number(value, name) for name in ("pairs", "columns") if (value := getattr(call.options, name)) is not None}
     args = validate("preview", given)
     path = os.path.abspath(os.path.expanduser(call.options.sheet or DEFAULT))
+    suffix = os.path.splitext(path)[1]
+    if suffix and suffix.lower() != ".png":
+        raise invalid("sheet", f"the sheet is a PNG file; use .png, not {suffix}.")
     if not os.path.isdir(os.path.dirname(path)):
         raise invalid("sheet", f"there is no folder {os.path.dirname(path)}.")
     with served(call, (os.getcwd(),)):

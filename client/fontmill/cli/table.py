@@ -53,6 +53,8 @@ def _option(arg: Arg) -> Option:
     if arg.kind == "bool":
         return Option(arg.name, text, arg.flag or "", negatable=arg.name != "force")
     metavar = "DIR" if arg.name == "fallback_paths" else METAVARS.get(arg.kind, arg.name.upper())
+    if arg.flag == "" and arg.kind == "int":
+        metavar = arg.name.upper()  # as errors name it
     if arg.choices or arg.name == "project_name":
         metavar = "NAME"
     return Option(arg.name, text, arg.flag or "", metavar, arg.kind in ("paths", "strs"), not arg.required)
