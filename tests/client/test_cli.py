@@ -161,6 +161,12 @@ def test_status(cli: Cli, daemon: Any) -> None:
     assert "10/40" in shown.splitlines()[-1]
 
 
+def test_status_of_a_folder_without_a_daemon_points_to_detect(cli: Cli, folder: Path) -> None:
+    done = cli("--socket", folder / "none.sock", "status", "/data/plates")
+    assert (done.code, one_line(done.err)) == (3, True)
+    assert "`fontmill detect /data/plates`" in done.err
+
+
 OPENING = fake.status(phase="preparing", total_samples=0, exported_samples=0, processing_rate=0.0, durable_samples=0, estimated_time_remaining=None, fonts={})
 
 

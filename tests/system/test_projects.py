@@ -191,6 +191,7 @@ def test_a_folder_needs_no_service_to_be_verified_and_repaired(tmp_path: Path, f
     for folder in (tmp_path / "nowhere", tmp_path / "out"):
         lost = fontmill("verify", str(folder), **alone)
         assert (lost.returncode, f"There is no project in {folder}." in lost.stderr) == (1, True)
+        assert "`fontmill detect`" in lost.stderr
     made_anew = fontmill("rebuild", str(project), next((project / "fonts").iterdir()).name, "3", "--out", str(tmp_path / "new" / "folder"), **alone)
     assert made_anew.returncode == 0, made_anew.stderr
 

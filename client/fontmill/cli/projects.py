@@ -155,7 +155,8 @@ def _roots(call: Invocation) -> tuple[str, ...]:
     if named.startswith("/") and os.path.isdir(named) and (args.get("path") or _is_project(named)):
         return (named, os.path.dirname(named))
     if (named.startswith("/") or os.path.isdir(named)) and not call.options.socket and not runs():
-        raise FontmillError("unknown-session", f"There is no project in {named}.", action="Name the folder that holds its session.json.")
+        action = "Name the folder that holds its session.json; `fontmill detect` finds the projects in a folder."
+        raise FontmillError("unknown-session", f"There is no project in {named}.", action=action)
     return ()
 
 

@@ -53,7 +53,13 @@ def _quieted(call: Invocation, done: str) -> int:
 def status(call: Invocation) -> int:
     """One session, or the daemon and all its sessions."""
     args = call.verb_args()
-    answer = call.client().call("status", args)
+    try:
+        answer = call.client().call("status", args)
+    except FontmillError as error:
+        if error.slug != "not-running" or not str(args.get("session", "")).startswith("/"):
+            raise
+        action = f"`fontmill detect {args['session']}` tells without one how far a project is."
+        raise FontmillError(error.slug, error.message, error.details, action) from error
     if "session" in args:
         call.output.result(answer, status_lines(answer))
     else:
