@@ -95,6 +95,7 @@ def _kinds() -> tuple[ErrorKind, ...]:
         k("text-unfit", 521, "No text of this font fits the image.", "Use a larger image or another text source.", False, x.INCOMPLETE),
         k("sample-poison", 522, "The sample ends or hangs its process.", "Leave it out; report the font.", False, x.INCOMPLETE),
         k("out-of-memory", 523, "Drawing the sample took more memory than there is.", "Use fewer workers or smaller images, then `fontmill retry-failed`.", True, x.INCOMPLETE),
+        k("text-unshapable", 524, "The font makes more glyphs of a text than can be shaped.", "Leave it out, or leave the font out.", False, x.INCOMPLETE),
         k("renderer-incomplete", 530, "This machine lacks a part that rendering needs.", "Install what is named.", False, x.FAILED),
     )
 

@@ -135,8 +135,8 @@ static int shape(fm_font *font, fm_block *block, PyObject *text, Py_ssize_t star
         if (fm_hb.buffer_allocation_successful(buffer)) {
             int shows_circle = PyUnicode_FindChar(text, 0x25CC, start, end, 1) >= 0;
             result = collect(font, block, buffer, how, shows_circle, line);
-        } else {
-            PyErr_NoMemory();
+        } else { /* by its own limits: a font can make each glyph many, again and again */
+            PyErr_SetString(PyExc_OverflowError, "the shaper gave up");
             result = -1;
         }
     }

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from fontmilld.render.recipe import StyleSpec, TextSpec
-from fontmilld.render.shaping import EM, Box, GlyphRun, Matrix, TypeFont, shape, spacing
+from fontmilld.render.shaping import EM, Box, GlyphRun, Matrix, TypeFont, Unshapable, shape, spacing
 
 if TYPE_CHECKING:
     from fontmilld.native import _core as native
@@ -65,11 +65,14 @@ Placed: TypeAlias = "Laid | native.Placed"
 
 
 def compose(font: TypeFont, text: TextSpec, style: StyleSpec) -> Block:
-    """Shape every line of `text` (parted by newlines) and stack them, `style.leading` em apart."""
+    """Shape every line of `text` (parted by newlines) and stack them, `style.leading` em apart. Raises Unshapable."""
     rtl = text.direction == "rtl"
     if font.native is not None:
         extra, share = spacing(text.script, style.tracking), _SHARES[style.align]
-        block: Block = font.native.compose(text.text, text.script, text.language or "und", rtl, extra, style.leading, share)
+        try:
+            block: Block = font.native.compose(text.text, text.script, text.language or "und", rtl, extra, style.leading, share)
+        except OverflowError as error:
+            raise Unshapable from error
         return block
     lines = text.text.split("\n")
     runs = [

@@ -21,7 +21,7 @@ from fontmilld.render.layout import Placed
 from fontmilld.render.raster import Rasterizer
 from fontmilld.render.recipe import Degradation, Recipe
 from fontmilld.render.settings import RenderSettings
-from fontmilld.render.shaping import TypeFont
+from fontmilld.render.shaping import TypeFont, Unshapable
 from fontmilld.render.stages import StageClock
 from fontmilld.render.stream import SampleStreams
 
@@ -250,6 +250,8 @@ def _guarded(index: int, function: Callable[P, T], *args: P.args, **kwargs: P.kw
     """Call the function; a bad glyph must cost one sample, not the batch."""
     try:
         return function(*args, **kwargs)
+    except Unshapable:
+        return SampleFailure(index, "text-unshapable", "the font makes more glyphs of the text than can be shaped", False)
     except MemoryError:
         return SampleFailure(index, "out-of-memory", "there was not enough memory for this picture", True)
     except Exception as error:

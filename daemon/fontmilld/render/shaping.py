@@ -36,6 +36,10 @@ Ink = tuple[Coverage, int, int]
 _NO_AXES: Final[Mapping[str, float]] = {}
 
 
+class Unshapable(Exception):
+    """The shaper gave up: the font makes more glyphs of a text than HarfBuzz takes."""
+
+
 def _with_harfbuzz(core: ModuleType | None) -> ModuleType | None:
     """Return the compiled core if it finds the functions of HarfBuzz in the library that uharfbuzz is."""
     library = getattr(getattr(hb, "_harfbuzz", None), "__file__", None)
@@ -185,12 +189,18 @@ def spacing(script: str, tracking: float) -> int:
 def shape(
     font: TypeFont, text: str, script: str, language: str, *, rtl: bool, tracking: float = 0.0
 ) -> GlyphRun:
-    """Shape one line of one direction; `tracking` em go between clusters of scripts that allow it."""
+    """Shape one line of one direction; `tracking` em go between clusters of scripts that allow it.
+
+    Raises Unshapable.
+    """
     buffer = hb.Buffer()
     buffer.add_str(text)
     buffer.script, buffer.language = script, language or "und"
     buffer.direction = "rtl" if rtl else "ltr"
-    hb.shape(font.hb, buffer)
+    try:
+        hb.shape(font.hb, buffer)
+    except MemoryError as error:  # so it says that its own limits are reached
+        raise Unshapable from error
     return _place(font, buffer, spacing(script, tracking))
 
 

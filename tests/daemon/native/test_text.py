@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import random
 import subprocess
 import sys
@@ -10,6 +11,9 @@ import sys
 import numpy as np
 import orjson
 import pytest
+from fontTools.feaLib.builder import addOpenTypeFeaturesFromString
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 
 from daemon.render.conftest import PACKAGES, read_font
 from fontmilld.native import core
@@ -20,7 +24,7 @@ from fontmilld.render.pair import PairRenderer
 from fontmilld.render.raster import Rasterizer
 from fontmilld.render.recipe import Background, StyleSpec, TextSpec
 from fontmilld.render.settings import RenderSettings
-from fontmilld.render.shaping import TypeFace, TypeFont
+from fontmilld.render.shaping import TypeFace, TypeFont, Unshapable
 from fontmilld.render.strikes import Bitmap, Strike
 
 pytestmark = pytest.mark.skipif(core is None, reason="core was not compiled")
@@ -311,3 +315,39 @@ def test_pairs_are_the_same_with_and_without_it(name, preset, rich, monkeypatch)
     found = pairs()
     monkeypatch.setattr(shaping, "_core", None)
     assert found == pairs()
+
+
+def exploding_font() -> bytes:
+    """A font that makes two letters of an "a", 24 times over."""
+    pen = TTGlyphPen(None)
+    for step, point in zip((pen.moveTo, pen.lineTo, pen.lineTo), ((100, 0), (100, 700), (500, 0)), strict=True):
+        step(point)
+    pen.closePath()
+    names = [".notdef", "a", "b"]
+    builder = FontBuilder(1000, isTTF=True)
+    builder.setupGlyphOrder(names)
+    builder.setupCharacterMap({97: "a", 98: "b"})
+    builder.setupGlyf(dict.fromkeys(names, pen.glyph()))
+    builder.setupHorizontalMetrics(dict.fromkeys(names, (600, 100)))
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupNameTable({"familyName": "Explode", "styleName": "Regular"})
+    builder.setupOS2()
+    builder.setupPost()
+    doubling = "".join(f"lookup L{n} {{ sub a by a a; }} L{n};\n" for n in range(24))
+    used = "".join(f"lookup L{n};\n" for n in range(24))
+    addOpenTypeFeaturesFromString(builder.font, f"{doubling} feature ccmp {{ {used} }} ccmp;")
+    written = io.BytesIO()
+    builder.save(written)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_font_that_makes_too_many_glyphs_is_said_to_and_shapes_its_other_letters(native, monkeypatch):
+    if not native:
+        monkeypatch.setattr(shaping, "_core", None)
+    font = TypeFont(TypeFace(exploding_font(), 0))
+    assert (font.native is not None) == native
+    for text in ("banana", "b\nbab"):
+        with pytest.raises(Unshapable):
+            layout.compose(font, TextSpec(text, "Latn", "en", "ltr", "words"), style())
+    assert len(layout.compose(font, TextSpec("bbb", "Latn", "en", "ltr", "words"), style()).glyphs) == 3

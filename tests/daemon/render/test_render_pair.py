@@ -17,6 +17,7 @@ from fontmilld.render import pair as pair_module
 from fontmilld.render.faces import Face, inspect_face
 from fontmilld.render.pair import PairRenderer, RenderedPair, SampleFailure
 from fontmilld.render.settings import RenderSettings
+from fontmilld.render.shaping import Unshapable
 
 NAMES = ("inter", "amiri", "cairo", "devanagari", "thai")
 RICH = {"style_variations": True, "enable_special_effects": True}
@@ -185,14 +186,17 @@ def test_a_fault_in_one_sample_costs_that_sample_only(faces, monkeypatch):
             raise MemoryError
         if recipe.index == 3:
             raise ValueError("broken glyph")
+        if recipe.index == 4:
+            raise Unshapable
         return whole(coverage, recipe)
 
     monkeypatch.setattr(pair_module.draw, "scene", faulty)
-    results = list(made.render_range(1, 4))
-    assert [type(r) for r in results] == [RenderedPair, SampleFailure, SampleFailure, RenderedPair]
+    results = list(made.render_range(1, 5))
+    assert [type(r) for r in results] == [RenderedPair, SampleFailure, SampleFailure, SampleFailure, RenderedPair]
     assert (results[1].slug, results[1].retryable) == ("out-of-memory", True)
     assert (results[2].slug, results[2].retryable) == ("render-failed", False)
     assert "broken glyph" in results[2].reason
+    assert (results[3].slug, results[3].retryable) == ("text-unshapable", False)
 
 
 def test_faces_of_a_collection_draw_themselves(collection):
