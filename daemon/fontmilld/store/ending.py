@@ -9,8 +9,8 @@ import orjson
 
 from fontmill.model import ExportConfig, ExportSession
 from fontmilld.core import layout
-from fontmilld.store import packing
 from fontmilld.store.checkpoint import FontState, decode
+from fontmilld.store.litter import barred_fonts
 from fontmilld.store.tree import Tree
 
 _OF_FONT: Final = ("font_id", "sha256", "face_index", "total_samples")
@@ -44,7 +44,7 @@ def summary_misfits(tree: Tree, session: ExportSession) -> list[str]:
     A summary that is missing, or no JSON, fits: that is told elsewhere.
     """
     try:
-        told = orjson.loads(tree.read(layout.SUMMARY_FILE))
+        told = orjson.loads(read_file(tree, layout.SUMMARY_FILE))
     except orjson.JSONDecodeError:
         return []
     try:
@@ -78,14 +78,21 @@ def _counts_fit(tree: Tree, session: ExportSession, told: Mapping[str, Any]) -> 
 
 def _names(tree: Tree, session: ExportSession) -> set[str]:
     """The files that a summary has the digests of."""
-    perhaps = [*layout.DOCUMENTS, *packing.packed_files(session).values()]
+    barred = barred_fonts(tree, session)
+    perhaps = [*layout.DOCUMENTS, *(layout.packed_file(name) for name in _packed(session) if name not in barred)]
     records = {layout.font_file(font.font_id) for font in session.fonts if font.accepted}
     return {layout.CARD_FILE, *records, *(name for name in perhaps if tree.size(name) is not None)}
 
 
+def _packed(session: ExportSession) -> list[str]:
+    return [font.font_id for font in session.fonts if font.accepted and session.config.compress_metadata]
+
+
 def _states(tree: Tree, session: ExportSession) -> dict[str, FontState | None]:
     """By font, as its checkpoint says; None where that is missing or damaged."""
-    found = {font.font_id: decode(tree.read(layout.checkpoint_file(font.font_id))) for font in session.fonts if font.accepted}
+    barred = barred_fonts(tree, session)
+    fonts = [font.font_id for font in session.fonts if font.accepted]
+    found = {name: None if name in barred else decode(read_file(tree, layout.checkpoint_file(name))) for name in fonts}
     return {name: checkpoint.state if checkpoint is not None else None for name, checkpoint in found.items()}
 
 
@@ -94,9 +101,14 @@ def _identity(config: ExportConfig, fonts: Iterable[Mapping[str, Any]]) -> tuple
     return config.identity(), {tuple(font[name] for name in _OF_FONT) for font in fonts}
 
 
+def read_file(tree: Tree, name: str) -> bytes:
+    """What is in a file; b"" when there is none, or a link in its place."""
+    return tree.read(name) if tree.size(name) is not None else b""
+
+
 def _object(tree: Tree, name: str) -> dict[str, Any]:
     try:
-        found = orjson.loads(tree.read(name))
+        found = orjson.loads(read_file(tree, name))
     except orjson.JSONDecodeError:
         return {}
     return found if isinstance(found, dict) else {}

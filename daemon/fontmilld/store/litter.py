@@ -45,6 +45,31 @@ def _font_files(font_id: str, config: ExportConfig) -> tuple[str, ...]:
     return (*files, layout.packed_file(font_id)) if config.compress_metadata else files
 
 
+def barred_fonts(tree: Tree, session: ExportSession) -> frozenset[str]:
+    """The accepted fonts in place of whose folder, or of the one of all fonts, lies a link or something else: nothing there is ours."""
+    fonts = {font.font_id for font in session.fonts if font.accepted}
+    try:
+        return frozenset(entry.name for entry in tree.names(layout.FONTS_DIR) if entry.kind != "dir" and entry.name in fonts)
+    except FontmillError as error:
+        if error.slug != "path-not-allowed":
+            raise
+        return frozenset(fonts)
+
+
+def remove_links(tree: Tree, session: ExportSession) -> None:
+    """Take away links that lie in place of our files beside images; what they lead to is not touched.
+
+    Each of those files is one that can be made anew; `session.json` is not among them.
+    """
+    files = {name for name in _TOP if name not in (layout.SESSION_FILE, layout.TEXT_FILE)}
+    fonts = [font.font_id for font in session.fonts if font.accepted]
+    for folder in ("", *map(layout.font_dir, fonts)):
+        for entry in [entry for entry in tree.names(folder) if entry.kind == "link"]:
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            if name in files or name in _font_files(folder.rpartition("/")[2], session.config):
+                tree.remove(name)
+
+
 def own_images(font_id: str, config: ExportConfig) -> Callable[[str], int]:
     """A function of file names: the index of the image that a session of this configuration gives the name to, 0 for none."""
     kinds, width = "|".join(config.image_kinds), layout.index_width(config.num_samples)
@@ -108,16 +133,18 @@ def foreign_names(tree: Tree, session: ExportSession) -> Iterator[str]:
 def foreign_beside_images(tree: Tree, session: ExportSession) -> Iterator[str]:
     """`foreign_names` less those in folders of images."""
     litter = set(staged_names(session))
+    barred = barred_fonts(tree, session)
     fonts = [font.font_id for font in session.fonts if font.accepted]
     top = {*_TOP, layout.FONTS_DIR, layout.LOGS_DIR}
     if not session.config.text_sha256:
         top.discard(layout.TEXT_FILE)
     yield from _strangers(tree, "", top, litter)
-    yield from _strangers(tree, layout.FONTS_DIR, set(fonts), litter)
+    if len(barred) < len(fonts):
+        yield from _strangers(tree, layout.FONTS_DIR, set(fonts), litter)
     for entry in tree.names(layout.LOGS_DIR):
         if entry.kind != "file" or not _LOG.fullmatch(entry.name):
             yield f"{layout.LOGS_DIR}/{entry.name}"
-    for font_id in fonts:
+    for font_id in [font_id for font_id in fonts if font_id not in barred]:
         known = {layout.IMAGES_DIR, *(name.rpartition("/")[2] for name in _font_files(font_id, session.config))}
         yield from _strangers(tree, layout.font_dir(font_id), known, litter)
 

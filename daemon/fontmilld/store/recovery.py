@@ -17,7 +17,7 @@ from fontmilld.store.fontledger import Stamp
 from fontmilld.store.fontscan import FontRecovery, FontScan
 from fontmilld.store.identity import boot_id as this_boot
 from fontmilld.store.ledger import utc_now
-from fontmilld.store.litter import sweep
+from fontmilld.store.litter import remove_links, sweep
 from fontmilld.store.tree import Tree
 
 
@@ -53,6 +53,7 @@ def recover(
     """
     stamp = Stamp(this_boot() if boot_id is None else boot_id, utc_now)
     ensure_structure(tree, session)
+    remove_links(tree, session)
     swept = sweep(tree, session)
     packing.settle(tree, session)
     scans: list[FontScan] = []

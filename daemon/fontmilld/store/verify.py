@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import orjson
@@ -20,8 +20,8 @@ from fontmilld.core.labels import Claim, Image, is_sound, read_claim
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store import journal
 from fontmilld.store.checkpoint import decode
-from fontmilld.store.ending import is_at_its_end, summary_misfits
-from fontmilld.store.litter import foreign_beside_images, images_in, staged_names
+from fontmilld.store.ending import is_at_its_end, read_file, summary_misfits
+from fontmilld.store.litter import barred_fonts, foreign_beside_images, images_in, staged_names
 from fontmilld.store.text import kept_text
 from fontmilld.store.tree import ImageFolder, Tree
 
@@ -67,21 +67,27 @@ class Before:
 def look_before(tree: Tree, session: ExportSession) -> Before:
     """To be called before `plan_checks`, so that every promise is within the labels that are checked."""
     promised = {}
-    for font in _fonts(session):
-        checkpoint = decode(tree.read(layout.checkpoint_file(font.font_id)))
+    fonts = _reachable(tree, session)
+    for font in fonts:
+        checkpoint = decode(read_file(tree, layout.checkpoint_file(font.font_id)))
         done = checkpoint.state.done if checkpoint is not None else RangeSet()
         promised[font.font_id] = done & RangeSet.span(1, font.total_samples)
-    staged = frozenset(name for name in staged_names(session) if tree.size(name) is not None)
+    staged = frozenset(name for name in staged_names(replace(session, fonts=tuple(fonts))) if tree.size(name) is not None)
     return Before(promised, is_at_its_end(tree, session), staged)
 
 
 def plan_checks(tree: Tree, session: ExportSession, piece: int = PIECE_BYTES) -> list[Check]:
     """The checks of a session, each about `piece` bytes of labels."""
-    return [check for font in _fonts(session) for check in _pieces(tree, font.font_id, piece)]
+    return [check for font in _reachable(tree, session) for check in _pieces(tree, font.font_id, piece)]
 
 
 def _fonts(session: ExportSession) -> list[FontInfo]:
     return [font for font in session.fonts if font.accepted]
+
+
+def _reachable(tree: Tree, session: ExportSession) -> list[FontInfo]:
+    barred = barred_fonts(tree, session)
+    return [font for font in _fonts(session) if font.font_id not in barred]
 
 
 def _pieces(tree: Tree, font_id: str, piece: int) -> Iterator[Check]:
@@ -210,7 +216,8 @@ def conclude(
         checked += 1
         if kept_text(tree, session) is None:
             damaged.append(Damage(layout.TEXT_FILE, "missing" if tree.size(layout.TEXT_FILE) is None else "different"))
-    for font in _fonts(session):
+    damaged += [Damage(layout.font_dir(font_id), "different") for font_id in sorted(barred_fonts(tree, session))]
+    for font in _reachable(tree, session):
         found = _font_damage(tree, session, font, before, labelled.get(font.font_id, RangeSet()), level, digests)
         damaged += _not_told(tree, font.font_id, found, damaged)
         checked += 3
@@ -239,7 +246,7 @@ def _state_file(tree: Tree, name: str, required: bool) -> str:
 def _final_digests(tree: Tree) -> dict[str, str]:
     """What `summary.json` says of the files written at the end; the card is one in any case."""
     try:
-        told = orjson.loads(tree.read(layout.SUMMARY_FILE)).get("files", {})
+        told = orjson.loads(read_file(tree, layout.SUMMARY_FILE)).get("files", {})
         return {layout.CARD_FILE: ""} | {name: str(sha256) for name, sha256 in told.items()}
     except (orjson.JSONDecodeError, AttributeError):
         return {layout.CARD_FILE: ""}
@@ -258,9 +265,9 @@ def _font_damage(
     """What is wrong with a font beside its images: labels that are missing, state files, images too many."""
     font_id = font.font_id
     checkpoint = layout.checkpoint_file(font_id)
-    if decode(tree.read(checkpoint)) is None and tree.size(checkpoint) is not None:
+    if tree.size(checkpoint) is not None and decode(tree.read(checkpoint)) is None:
         yield Damage(checkpoint, "corrupt", font_id)
-    for index in before.promised[font_id] - labelled:
+    for index in before.promised.get(font_id, RangeSet()) - labelled:
         yield Damage(journal.file_of(tree, layout.samples_file(font_id)), "missing-label", font_id, index)
     if before.complete:
         yield from _record_damage(tree, font_id, level, session.config.compress_metadata, digests)

@@ -391,3 +391,39 @@ def test_what_lies_in_place_of_ours_is_foreign_and_stays_when_the_project_is_del
     assert IMAGE in set(foreign_names(tree, SESSION))
     assert delete_project(tree, SESSION) == (IMAGE,)
     assert disk.files(PROJECT) == {}
+
+
+LINKED = ("README.md", "summary.json", "progress.json", LABELS, "fonts/font-0/metadata.json", "fonts/font-0/progress.json")
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_repair_takes_a_link_in_place_of_a_file_away_and_leaves_what_it_leads_to(name):
+    disk = finished()
+    before = disk.files(PROJECT)
+    disk.plant("/outside", "file", b"precious")
+    disk.uproot(f"{PROJECT}/{name}")
+    disk.plant(f"{PROJECT}/{name}", "link", b"/outside")
+    assert found(disk, "full") or name == "fonts/font-0/progress.json"
+    repaired(disk)
+    assert disk.files()["outside"] == b"precious"
+    after = disk.files(PROJECT)
+    assert {n: d for n, d in after.items() if not n.endswith("progress.json")} == {
+        n: d for n, d in before.items() if not n.endswith("progress.json")}
+    assert found(disk, "full") == set()
+
+
+@pytest.mark.parametrize("complete", [True, False])
+@pytest.mark.parametrize("folder", ["fonts/font-0", "fonts"])
+def test_a_link_in_place_of_a_folder_of_fonts_is_damage_not_an_error(folder, complete, tmp_path):
+    project = tmp_path / "p"
+    for name, data in finished().files(PROJECT).items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_bytes(data)
+    if not complete:
+        (project / "summary.json").unlink()
+        (project / "progress.json").unlink()
+    (project / folder).rename(tmp_path / "elsewhere")
+    (project / folder).symlink_to(tmp_path / "elsewhere")
+    result = validate_session_integrity(LocalTree(str(project)), SESSION, "full")
+    barred = {"fonts/font-0"} if folder != "fonts" else {"fonts/font-0", "fonts/font-1"}
+    assert {damage.file for damage in result.damaged if damage.kind == "different"} == barred
