@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from fontmilld.native import core
-from fontmilld.render.psf import TOTAL, Psf
+from fontmilld.render.psf import Psf
+from fontmilld.render.taps import TOTAL
 
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
 Codes = np.ndarray[Any, np.dtype[np.float32]]

@@ -3,7 +3,7 @@
     light = "linear"            # or "gamma": where blur acts
     scale = 1                   # the degraded half is so many times smaller
     reference_em = 20.0         # lengths hold for text of so many px per em; left out: as they are
-    most_scale = 2.0            # ... and grow with the text to no more than this
+    most_scale = 2.0            # ... and grow with the text to no more than this, nor beyond the kind's range
     size_px = [17.0, 25.0]      # px per em; left out: from the picture's height
     geometry = { rotation = 1.0, tilt = 4.0 }   # standard deviations, degrees
     step = [ { kind = "disc", radius = [0.5, 4.0] }, ... ]
@@ -115,7 +115,7 @@ def _maker(choice: Choice, preset: Preset) -> Spec | _Maker:
     ending = _ending(choice.kind)
     if not params and ending is None:
         return Spec(choice.kind, tuple(fixed))
-    draws = [(name, _draw(allowed, grows and name in LENGTHS)) for name, allowed in params]
+    draws = [(name, _draw(allowed, _most(choice.kind, name) if grows else None)) for name, allowed in params]
 
     def make(grow: float, size: float, stream: Stream) -> Spec:
         drawn = fixed + [(name, draw(grow, stream)) for name, draw in draws]
@@ -145,7 +145,13 @@ def _fixed(name: str, allowed: Range | tuple[str, ...], grows: bool) -> Any:
     return round(allowed.low, 7)
 
 
-def _draw(allowed: Range | tuple[str, ...], grows: bool) -> _Draw:
+def _most(kind: str, name: str) -> float | None:
+    """Return how long a length may become that grows with the text; None for what is not a length."""
+    return KINDS[kind].numbers[name][1] if name in LENGTHS else None
+
+
+def _draw(allowed: Range | tuple[str, ...], most: float | None) -> _Draw:
+    """Return what draws a parameter; with `most` it grows with the text, to no more than that."""
     if not isinstance(allowed, Range):
         names = allowed
         return lambda _, stream: names[0] if len(names) == 1 else stream.choice(names)
@@ -154,10 +160,10 @@ def _draw(allowed: Range | tuple[str, ...], grows: bool) -> _Draw:
         count = high - low + 1
         return lambda _, stream: low + stream.below(count)
     if low == high:
-        return lambda grow, _: round(low * grow if grows else low, 7)
+        return lambda grow, _: round(low if most is None else min(low * grow, most), 7)
     span, digits = high - low, 4 if high > 0.1 else 8
-    if grows:
-        return lambda grow, stream: round((low + span * stream.unit()) * grow, digits)
+    if most is not None:
+        return lambda grow, stream: round(min((low + span * stream.unit()) * grow, most), digits)
     return lambda _, stream: round(low + span * stream.unit(), digits)
 
 

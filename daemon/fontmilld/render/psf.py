@@ -18,17 +18,18 @@ import cv2
 import numpy as np
 
 from fontmilld.native import core
+from fontmilld.render import taps
 from fontmilld.render.recipe import Spec
+from fontmilld.render.taps import TOTAL, Kernel
 
-TOTAL: Final = 2**16
-_AXIS_TOTAL: Final = 2**8
 _TILE: Final = 11
 _SUPERSAMPLE: Final = 8
 _MOST_RADIUS: Final = 64
+_MOST_REACH: Final = 200
+_MOST_POINTS: Final = 4096
 # What one moment of a path weighs.
 _MOMENT: Final = 2.0**20
 
-Kernel = np.ndarray[Any, np.dtype[np.float64]]
 Path = tuple[tuple[float, float], ...]
 Tile = tuple[int, int, np.ndarray[Any, np.dtype[np.float32]]]
 
@@ -126,7 +127,7 @@ def _identity(_: Spec) -> Psf:
 
 
 def _gaussian(spec: Spec) -> Psf:
-    axis = _gaussian_axis(float(spec["sigma"]))
+    axis = taps.gaussian_axis(float(spec["sigma"]))
     return Psf(np.outer(axis, axis), axis)
 
 
@@ -184,15 +185,6 @@ def _bessel_j1(z: Kernel) -> Kernel:
     return mean
 
 
-def _gaussian_axis(sigma: float) -> Kernel:
-    radius = max(1, math.ceil(3 * sigma))
-    edges = [math.erf((k - 0.5) / (sigma * math.sqrt(2))) for k in range(-radius, radius + 2)]
-    mass = np.diff(np.array(edges))
-    axis: Kernel = np.rint(mass / mass.sum() * _AXIS_TOTAL)
-    axis[radius] += _AXIS_TOTAL - axis.sum()
-    return axis
-
-
 def _disc(spec: Spec) -> Psf:
     return _lens_and_hand(None, float(spec["radius"]))
 
@@ -207,15 +199,26 @@ def _disc_motion(spec: Spec) -> Psf:
 
 def _lens_and_hand(path: Path | None, radius: float | None) -> Psf:
     """Return the kernel of a disc, of a path, or of both. Densities are whole numbers: no sum depends on its order."""
+    _check(path, radius)
     if core is not None:
-        side, taps = core.kernel(path, radius)
-        return Psf(np.frombuffer(taps).reshape(side, side))
+        side, found = core.kernel(path, radius)
+        return Psf(np.frombuffer(found).reshape(side, side))
     if path is None or radius is None:
         return _quantised(_disc_density(radius) if radius is not None else _path_density(path or ()))
     disc = _disc_density(radius)
     wide = np.pad(_path_density(path), disc.shape[0] // 2)
     # The disc is symmetric, so correlation is convolution; for a large one the library goes through Fourier.
     return _quantised(np.rint(np.asarray(cv2.filter2D(wide, -1, disc, borderType=cv2.BORDER_CONSTANT))))
+
+
+def _check(path: Path | None, radius: float | None) -> None:
+    """Raise the ValueError of the compiled core for what is out of its range."""
+    if radius is not None and not 0 <= radius <= _MOST_REACH:
+        raise ValueError("a disc's radius is out of range")
+    if path is not None and not 2 <= len(path) <= _MOST_POINTS:
+        raise ValueError(f"a path is of 2 to {_MOST_POINTS} points")
+    if path is not None and not all(abs(x) <= _MOST_REACH and abs(y) <= _MOST_REACH for x, y in path):
+        raise ValueError("a path goes too far")
 
 
 _BUILDERS: Final = {
@@ -289,11 +292,4 @@ def _centred(at: list[float]) -> list[float]:
 
 
 def _quantised(density: Kernel) -> Psf:
-    taps = np.rint(density / density.sum() * TOTAL)
-    middle = taps.shape[0] // 2
-    rest = TOTAL - taps.sum()
-    # What rounding left goes to the middle, where it moves no centroid, unless there is nothing there.
-    at = (middle, middle) if taps[middle, middle] + rest >= 0 else np.unravel_index(taps.argmax(), taps.shape)
-    taps[at] += rest
-    rim = taps.shape[0] > 1 and not (taps[0].any() or taps[-1].any() or taps[:, 0].any() or taps[:, -1].any())
-    return Psf(np.ascontiguousarray(taps[1:-1, 1:-1]) if rim else taps)
+    return Psf(taps.of(density))

@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 
 from fontmilld.native import core
-from fontmilld.render import metrics, noise, psf
+from fontmilld.render import metrics, noise
 from fontmilld.render.degrade import Plan
 from fontmilld.render.light import Picture
+from fontmilld.render.taps import Kernel
 
 _AXIS: Final = 256.0
 
@@ -87,13 +88,13 @@ def _stacked(scenes: Sequence[Picture], plans: Sequence[Plan]) -> list[Finished]
     ]
 
 
-def _axis(plan: Plan) -> psf.Kernel:
+def _axis(plan: Plan) -> Kernel:
     kernel = plan.kernels[0]
     assert kernel is not None and kernel.axis is not None
     return kernel.axis
 
 
-def _blurred(strip: Picture, taps: psf.Kernel) -> Fine:
+def _blurred(strip: Picture, taps: Kernel) -> Fine:
     axis = taps * (1 / _AXIS)
     return np.asarray(cv2.sepFilter2D(strip, cv2.CV_16S, axis, axis * noise.FINE))
 

@@ -48,6 +48,16 @@ def test_a_path_that_stands_still_or_turns_about():
         check(Spec("disc-motion", (("path", path), ("radius", 3.0))))
 
 
+def test_large_ones():
+    for radius in (*(n / 2 + 0.3 for n in range(20, 100, 7)), 49.5, 50.0):
+        check(Spec("disc", (("radius", radius),)))
+    dice = np.random.default_rng(5)
+    for extent, radius in ((30.0, 20.0), (100.0, 12.0), (100.0, 50.0)):
+        path = tuple((round(x, 3), round(y, 3)) for x, y in dice.uniform(0, extent, (12, 2)).tolist())
+        check(Spec("motion", (("path", path),)))
+        check(Spec("disc-motion", (("path", path), ("radius", radius))))
+
+
 def test_moments_of_any_taps_are_exact():
     dice = np.random.default_rng(2)
     for side in (1, 3, 9, 41):

@@ -240,3 +240,25 @@ def test_an_own_preset_needs_no_registration(faces):
     assert label["recipe"]["preset"] == "mine"
     assert label["order"] == ["gaussian", "quantise"]
     assert label["noise"] == []
+
+
+def test_no_length_grows_beyond_the_range_of_its_kind():
+    text = """
+        light = "gamma"
+        reference_em = 6.0
+        step = [
+          { kind = "disc", radius = [40.0, 50.0] },
+          { kind = "disc-motion", radius = 20.0, support = [5.0, 100.0] },
+          { kind = "plateau", beta = 2.0, sigma_x = 0.06, sigma_y = [20.0, 30.0], angle = [100.0, 360.0] },
+          { kind = "gaussian", sigma = 30.0 },
+          { kind = "gaussian-noise", sigma = 128.0 },
+        ]"""
+    sampler = presetfile.read("mine", text).sampler()
+    streams = SampleStreams(3, "cd" * 32, 0, 1)
+    disc, shake, plateau, gaussian, noise = sampler.sample(2000.0, streams.of(Concern.PSF), streams.of(Concern.NOISE)).steps
+    assert (disc["radius"], shake["radius"], shake["support"]) == (50.0, 50.0, 100.0)
+    assert (plateau["beta"], plateau["sigma_x"], plateau["sigma_y"]) == (2.0, pytest.approx(20.0), 30.0)
+    assert 100 <= plateau["angle"] <= 360
+    assert (gaussian["sigma"], noise["sigma"]) == (30.0, 128.0)
+    small = sampler.sample(6.0, streams.of(Concern.PSF), streams.of(Concern.NOISE)).steps
+    assert (small[1]["radius"], small[3]["sigma"]) == (20.0, 30.0)

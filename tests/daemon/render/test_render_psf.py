@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fontmilld.render import degrade, light, presetfile, psf
+from fontmilld.render import degrade, light, presetfile, presets, psf
 from fontmilld.render.recipe import Degradation, Spec
 from fontmilld.render.stream import Concern, SampleStreams
 
@@ -163,6 +163,80 @@ def test_every_kernel_is_centred_with_unit_sum(spec):
     kernel = psf.build(spec)
     assert kernel.taps.sum() == psf.TOTAL
     assert max(map(abs, kernel.moments()["centroid"])) < 0.05
+
+
+SIGMAS = (0.05, 1.0, 6.0, 30.0)
+ELLIPSES = [
+    (("sigma_x", x), ("sigma_y", y), ("angle", angle)) for x in SIGMAS for y in SIGMAS for angle in (0.0, 33.3)
+]
+WHOLE_RANGES = [
+    *(Spec("disc", (("radius", radius / 4),)) for radius in range(201)),
+    *(Spec("gaussian", (("sigma", sigma),)) for sigma in (*SIGMAS, 6.1, 10.0, 20.0)),
+    *(Spec("isotropic-generalised-gaussian", (("beta", b), ("sigma", s))) for b in (0.3, 2.0, 10.0) for s in SIGMAS),
+    *(Spec("isotropic-plateau", (("beta", b), ("sigma", s))) for b in (0.8, 2.0, 10.0) for s in SIGMAS),
+    *(Spec("elliptic-gaussian", ellipse) for ellipse in ELLIPSES),
+    *(Spec("generalised-gaussian", (("beta", b), *ellipse)) for b in (0.3, 10.0) for ellipse in ELLIPSES),
+    *(Spec("plateau", (("beta", b), *ellipse)) for b in (0.8, 10.0) for ellipse in ELLIPSES),
+]
+
+
+def test_kernels_of_all_sizes_are_centred_and_have_no_negative_tap():
+    for spec in WHOLE_RANGES:
+        kernel = psf.build(spec)
+        assert kernel.taps.sum() == psf.TOTAL
+        assert kernel.taps.min() >= 0, spec
+        assert max(map(abs, kernel.moments()["centroid"])) < 0.001, spec
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 10**6), st.floats(1, 100), st.none() | st.floats(0, 50))
+def test_shakes_of_all_sizes_are_centred_and_have_no_negative_tap(seed, support, radius):
+    units = np.random.default_rng(seed).random(35)
+    path, _ = presets.walk(list(units[2:]), 6.0 * units[0], 0.1 + units[1], support)
+    given_radius = () if radius is None else (("radius", radius),)
+    kernel = psf.build(Spec("motion" if radius is None else "disc-motion", (("path", path), *given_radius)))
+    assert kernel.taps.sum() == psf.TOTAL
+    assert kernel.taps.min() >= 0
+    assert max(map(abs, kernel.moments()["centroid"])) < 0.05
+
+
+def test_no_tap_of_a_large_disc_stands_out():
+    for radius in (12.0, 26.5, 49.5, 50.0):
+        taps = psf.build(Spec("disc", (("radius", radius),))).taps
+        middle = taps.shape[0] // 2
+        inner = taps[middle - 4 : middle + 5, middle - 4 : middle + 5]
+        assert np.ptp(inner) <= 1
+        assert taps.max() == inner.max()
+
+
+@pytest.mark.parametrize("sigma", [6.01, 6.5, 7.0, 8.0, 9.0, 10.0, 12.5, 15.0, 17.7, 20.0, 25.0, 30.0])
+def test_a_wide_gaussian_is_as_wide_as_asked_for(sigma):
+    kernel = psf.build(Spec("gaussian", (("sigma", sigma),)))
+    xx, xy, yy = kernel.moments()["moments"]
+    # A pixel's own width adds 1/12.
+    assert math.sqrt(xx - 1 / 12) == pytest.approx(sigma, rel=0.01)
+    assert (xx, xy) == (yy, 0)
+    axis = kernel.axis
+    middle = axis.size // 2
+    assert axis[middle] <= axis[middle + 1] + 2
+    # A straight edge is blurred as it ought to be, to half a code of 255.
+    edges = [0.5 + 0.5 * math.erf((k - middle + 0.5) / (sigma * math.sqrt(2))) for k in range(axis.size)]
+    assert np.abs(np.cumsum(axis) / 256 - edges).max() <= 0.5 / 255
+
+
+def test_what_is_out_of_range_is_refused_in_the_same_words(monkeypatch):
+    line = ((0.0, 0.0), (1.0, 1.0))
+    for compiled in (psf.core, None):
+        monkeypatch.setattr(psf, "core", compiled)
+        for radius in (-1.0, 200.5, float("nan")):
+            with pytest.raises(ValueError, match=r"^a disc's radius is out of range$"):
+                psf.build(Spec("disc-motion", (("path", line), ("radius", radius))))
+        for path in ((), ((0.0, 0.0),), ((0.0, 0.0),) * 4097):
+            with pytest.raises(ValueError, match=r"^a path is of 2 to 4096 points$"):
+                psf.build(Spec("motion", (("path", path),)))
+        for far in (201.0, -1e9, float("inf"), float("nan")):
+            with pytest.raises(ValueError, match=r"^a path goes too far$"):
+                psf.build(Spec("motion", (("path", (*line, (0.0, far))),)))
 
 
 def test_sinc_is_the_bessel_function_of_the_source():
