@@ -17,7 +17,7 @@ from fontmilld.render import degrade, encode, extensions
 from fontmilld.render.recipe import Degradation, Spec
 
 # Raise when the same recipe gives other bytes, or the same seed another recipe.
-REVISION: Final = 19
+REVISION: Final = 20
 
 # Stands for all levels of libdeflate in the probe.
 _OTHER_LEVEL: Final = 6
