@@ -13,12 +13,13 @@ from fontmilld.opening import TreeOpener
 from fontmilld.pool.fontfile import font_digest, read_font
 from fontmilld.projects import CheckPlan, Recorded
 from fontmilld.store import journal
+from fontmilld.store.checking import CheckResult
 from fontmilld.store.files import LocalTree
 from fontmilld.store.litter import delete_project
 from fontmilld.store.lock import TreeLock
 from fontmilld.store.preflight import discover_fonts
 from fontmilld.store.sessions import describe, find_sessions, load_session
-from fontmilld.store.verify import CheckResult, conclude, look_before, plan_checks
+from fontmilld.store.verify import conclude, look_before, plan_checks
 
 
 class InThread(Protocol):

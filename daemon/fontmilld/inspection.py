@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, FontInfo, ValidationResult
 from fontmilld.pool.messages import CheckDone, CheckTask, FontContext, RedrawDone, RedrawTask, Task
-from fontmilld.store.verify import Check, CheckResult
+from fontmilld.store.checking import Check, CheckResult
 
 LEVELS = ("quick", "full", "deep")
 ATTEMPTS = 3

@@ -23,10 +23,11 @@ from fontmilld.manager import Done, PersistentExportManager
 from fontmilld.opening import Mend
 from fontmilld.pool.messages import RedrawDone
 from fontmilld.session import ManagedSession
+from fontmilld.store.checking import Check, CheckResult
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.parts import gather, left_out
 from fontmilld.store.recovery import Recovery
-from fontmilld.store.verify import WHOLE_FONT, Before, Check, CheckResult, repair_plan
+from fontmilld.store.verify import WHOLE_FONT, Before, repair_plan
 
 log = logging.getLogger(__name__)
 REPAIRED_BY_FINISHING = frozenset({"missing", "corrupt", "truncated", "different"})

@@ -16,9 +16,10 @@ import orjson
 
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, ValidationResult
+from fontmilld.store.checking import Check, CheckResult, Level, run_check
 from fontmilld.store.files import LocalTree
 from fontmilld.store.sessions import load_session
-from fontmilld.store.verify import Check, CheckResult, Level, conclude, look_before, plan_checks, run_check
+from fontmilld.store.verify import conclude, look_before, plan_checks
 
 PIECE_BYTES: Final = 256 << 10
 """Of labels in a check: every core gets some, and none is left with much more than the others."""

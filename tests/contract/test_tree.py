@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -123,6 +124,21 @@ def test_a_held_folder_reads_files_back_and_nothing_else(place, tree):
     for kind in ("dir", "link", "fifo"):
         place.plant(f"fonts/a/images/{kind}.png", kind)
         assert folder.read_back(f"{kind}.png", 9) is None, kind
+    folder.close()
+
+
+def test_a_held_folder_takes_no_file_for_sound_that_is_not_as_told(place, tree):
+    tree.make_dir("fonts/a/images")
+    folder = tree.dir("fonts/a/images")
+    folder.write("x.png", b"12345")
+    digest = hashlib.sha256(b"12345").hexdigest()
+    for kind in ("dir", "link", "fifo"):
+        place.plant(f"fonts/a/images/{kind}.png", kind)
+    wrong = [(f"{kind}.png", 5, digest) for kind in ("none", "dir", "link", "fifo")]
+    wrong += [("x.png", 4, digest), ("x.png", 6, digest), ("x.png", 5, digest[1:] + "0")]
+    found = folder.sound([("x.png", 5, digest), *wrong])
+    assert len(found) == 1 + len(wrong) and not any(found[1:])
+    assert folder.sound([]) == b""
     folder.close()
 
 

@@ -31,6 +31,7 @@
     part(clouds) \
     part(fields) \
     part(finish) \
-    part(tone)
+    part(tone) \
+    part(sound)
 
 #endif

@@ -89,7 +89,7 @@ class CheckTask(Record):
 
 @dataclass(frozen=True, slots=True)
 class CheckDone(Record):
-    """What a check found: a CheckResult (store/verify.py) as a map."""
+    """What a check found: a CheckResult (store/checking.py) as a map."""
 
     serial: int
     result: dict[str, Any]

@@ -40,10 +40,10 @@ from fontmilld.render.pair import PairRenderer, RenderedPair, SampleFailure
 from fontmilld.render.settings import RenderSettings
 from fontmilld.render.stages import StageClock
 from fontmilld.store import journal
+from fontmilld.store.checking import Check, CheckResult, run_check
 from fontmilld.store.files import LocalTree
 from fontmilld.store.text import required_text
 from fontmilld.store.tree import ImageFolder, Tree
-from fontmilld.store.verify import Check, CheckResult, run_check
 
 OPEN_FONTS = 3
 WRITE_ATTEMPTS = 3

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -68,6 +68,9 @@ class LocalFolder:
         while len(data) not in (size, most) and (more := self._kernel.read(fd, most - len(data))):
             data += more
         return data
+
+    def sound(self, files: Sequence[tuple[str, int, str]]) -> bytes:
+        return self._kernel.sound(self._fd, files)
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -7,7 +7,6 @@ gives the same bytes (I3, I5).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -21,6 +20,7 @@ from fontmilld.core.ranges import RangeSet
 from fontmilld.store import journal
 from fontmilld.store.checkpoint import Checkpoint, Failure, FontState, Mark, decode, without
 from fontmilld.store.fontledger import Stamp, distrust
+from fontmilld.store.integrity import verify_file_integrity
 from fontmilld.store.tree import ImageFolder, Tree
 
 _BEAT_EVERY: Final = 256
@@ -173,10 +173,7 @@ class FontScan:
         for image in claim.images:
             if folder.size(image.file_name) != image.size:
                 return False
-        return not tail or all(
-            verify_file_integrity(self._tree, f"{self._images}/{image.file_name}", image.size, image.sha256)
-            for image in claim.images
-        )
+        return not tail or all(verify_file_integrity(folder, image) for image in claim.images)
 
     # Concluding --------------------------------------------------------------------------------------
 
@@ -239,14 +236,3 @@ def ranges_of(flags: bytearray) -> RangeSet:
 def indices_of(flags: bytearray) -> Iterator[int]:
     """The positions of the ones, one by one."""
     return iter(ranges_of(flags))
-
-
-def verify_file_integrity(tree: Tree, name: str, size: int, sha256: str) -> bool:
-    """verifyFileIntegrity: whether the storage (not its cache) holds exactly these bytes."""
-    if tree.size(name) != size:
-        return False
-    tree.drop_cache(name)
-    digest = hashlib.sha256()
-    for block in tree.stream(name):
-        digest.update(block)
-    return digest.hexdigest() == sha256

@@ -6,9 +6,10 @@ import ctypes
 import os
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
+from fontmilld.native import core
 from fontmilld.store.tree import Entry, EntryKind
 
 # f_type of statfs(2). On these syncfs(2) writes back everything and tells (kernel >= 5.8) of any failure
@@ -87,6 +88,9 @@ class Kernel(Protocol):
     def forget(self, fd: int) -> None:
         """posix_fadvise(2), DONTNEED for the whole file."""
 
+    def sound(self, folder: int, files: Sequence[tuple[str, int, str]]) -> bytes:
+        """See ImageFolder.sound."""
+
 
 class LinuxKernel:
     """The real one."""
@@ -141,6 +145,10 @@ class LinuxKernel:
 
     def forget(self, fd: int) -> None:
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def sound(self, folder: int, files: Sequence[tuple[str, int, str]]) -> bytes:
+        flags: bytes = core.sound_files(folder, files) if core is not None else bytes(len(files))
+        return flags
 
 
 def _entry(entry: os.DirEntry[str], sizes: bool) -> Entry:

@@ -7,7 +7,7 @@ Every operation raises FontmillError only: `fault_of` decides, where the error h
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -15,6 +15,8 @@ from fontmill.errors import FontmillError
 
 EntryKind = Literal["file", "dir", "link", "other"]
 Content = bytes | Iterable[bytes]
+SOUND_AT_ONCE: Final = 64
+"""All are open at a time."""
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UNWRITABLE: Final = frozenset({
@@ -63,6 +65,11 @@ class ImageFolder(Protocol):
 
     def read_back(self, file_name: str, most: int) -> bytes | None:
         """At most `most` bytes of a regular file, from the storage and not its cache; None when there is none."""
+
+    def sound(self, files: Sequence[tuple[str, int, str]]) -> bytes:
+        """Of files (name, bytes, SHA-256 in hex; at most SOUND_AT_ONCE): 1 for each that the storage, not its cache, is
+        sure to hold as told, 0 where only `read_back` can tell. Faster than that; never an error of the storage.
+        """
 
     def close(self) -> None:
         """Let go of the folder; it may be called twice."""

@@ -6,50 +6,27 @@ quick: names and sizes. full: every byte that has a digest.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Final
 
 import orjson
 
-from fontmill.errors import FontmillError
-from fontmill.model import Damage, ExportConfig, ExportSession, FontInfo, Record, ValidationResult
+from fontmill.model import Damage, ExportSession, FontInfo, ValidationResult
 from fontmilld.core import layout
-from fontmilld.core.labels import Claim, Image, is_sound, read_claim
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store import journal
+from fontmilld.store.checking import Check, CheckResult, Level, run_check
 from fontmilld.store.checkpoint import decode
 from fontmilld.store.ending import is_at_its_end, read_file, summary_misfits
 from fontmilld.store.litter import barred_fonts, foreign_beside_images, images_in, staged_names
 from fontmilld.store.text import kept_text
-from fontmilld.store.tree import ImageFolder, Tree
+from fontmilld.store.tree import Tree
 
-Level = Literal["quick", "full"]
 PIECE_BYTES: Final = 1 << 20
-_TELL_EVERY: Final = 256
 _MAX_TOLD: Final = 10_000
 WHOLE_FONT: Final = 1 << 31
 """The last index in a repair plan for a font of which no label can be believed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check(Record):
-    """A part of one font's labels file, in bytes; both ends are at the beginning of a line."""
-
-    font_id: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult(Record):
-    """What one check found. `done` are ranges of indices with a label; `checked` counts files looked at."""
-
-    font_id: str
-    checked: int
-    damaged: tuple[Any, ...]
-    done: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,89 +85,6 @@ def _line_start(tree: Tree, name: str, offset: int, size: int) -> int:
             return offset + at + 1
         offset += len(block)
     return size
-
-
-def run_check(
-    tree: Tree, session: ExportSession, check: Check, level: Level, tell: Callable[[int], None] = lambda count: None,
-) -> CheckResult:
-    """Carry out one check. `tell` gets the number of files looked at since the last time."""
-    font = next(font for font in _fonts(session) if font.font_id == check.font_id)
-    reader = _Reader(tree, font, session.config, level, tell)
-    return reader.run(check)
-
-
-class _Reader:
-    def __init__(self, tree: Tree, font: FontInfo, config: ExportConfig, level: Level, tell: Callable[[int], None]) -> None:
-        self._tree = tree
-        self._font = font
-        self._width = layout.index_width(config.num_samples)
-        self._kinds = config.image_kinds
-        self._full = level == "full"
-        self._tell = tell
-        self._images = layout.images_dir(font.font_id)
-        self._labels = layout.samples_file(font.font_id)
-        self._damaged: list[Damage] = []
-        self._spans: list[tuple[int, int]] = []
-        self._checked = 0
-
-    def run(self, check: Check) -> CheckResult:
-        folder = self._folder()
-        told = 0
-        for _, line in journal.lines(self._tree, self._labels, check.start, check.end):
-            self._line(line, folder)
-            if self._checked - told >= _TELL_EVERY:
-                self._tell(self._checked - told)
-                told = self._checked
-        self._tell(self._checked - told)
-        if folder is not None:
-            folder.close()
-        spans = RangeSet.of(self._spans).to_list()
-        return CheckResult(check.font_id, self._checked, tuple(d.to_dict() for d in self._damaged), tuple(spans))
-
-    def _folder(self) -> ImageFolder | None:
-        try:
-            return self._tree.dir(self._images)
-        except FontmillError:
-            return None  # then every image is missing
-
-    def _line(self, line: bytes, folder: ImageFolder | None) -> None:
-        claim = read_claim(line)
-        if claim is None or not self._plausible(claim, line):
-            self._damaged.append(Damage(journal.file_of(self._tree, self._labels), "corrupt-label", self._font.font_id))
-            return
-        last = self._spans[-1][1] if self._spans else 0
-        if claim.index == last + 1 and self._spans:
-            self._spans[-1] = (self._spans[-1][0], claim.index)
-        else:
-            self._spans.append((claim.index, claim.index))
-        for half in claim.images:
-            self._checked += 1
-            kind = self._state(half, folder)
-            if kind:
-                self._damaged.append(Damage(f"{self._images}/{half.file_name}", kind, self._font.font_id, claim.index))
-
-    def _plausible(self, claim: Claim, line: bytes) -> bool:
-        names = [layout.image_name(self._font.font_id, claim.index, kind, self._width) for kind in self._kinds]
-        known = [image.file_name for image in claim.images] == names and claim.index <= self._font.total_samples
-        return known and line.endswith(b"\n") and (not self._full or is_sound(line))
-
-    def _state(self, half: Image, folder: ImageFolder | None) -> str:
-        """The kind of damage, or ""."""
-        if folder is None:
-            return "missing"
-        if not self._full:
-            size = folder.size(half.file_name)
-            return "" if size == half.size else _misfit(size, half.size)
-        data = folder.read_back(half.file_name, half.size + 1)
-        if data is None or len(data) != half.size:
-            return _misfit(None if data is None else len(data), half.size)
-        return "" if hashlib.sha256(data).hexdigest() == half.sha256 else "different"
-
-
-def _misfit(size: int | None, wanted: int) -> str:
-    if size is None:
-        return "missing"
-    return "truncated" if size < wanted else "different"
 
 
 def conclude(

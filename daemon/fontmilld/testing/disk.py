@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
@@ -197,6 +197,10 @@ class SimulatedDisk:
         if not inode.dirty and inode.kind == "file":
             inode.data = bytearray(inode.durable)
             inode.lost.clear()
+
+    def sound(self, folder: int, files: Sequence[tuple[str, int, str]]) -> bytes:
+        self._alive()
+        return bytes(len(files))
 
     # Folders -----------------------------------------------------------------------------------------
 

@@ -14,11 +14,12 @@ from fontmill.model import ExistingFileMap
 from fontmilld.core import layout
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store import verify
+from fontmilld.store.checking import Check, CheckResult, Level, run_check
 from fontmilld.store.files import LocalTree
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.litter import delete_project, foreign_names, scan_existing_files
 from fontmilld.store.recovery import recover
-from fontmilld.store.verify import Check, CheckResult, repair_plan, validate_session_integrity
+from fontmilld.store.verify import repair_plan, validate_session_integrity
 from fontmilld.testing.disk import SimulatedDisk
 from fontmilld.testing.export import PROJECT, SmallExport, small_session
 
@@ -47,7 +48,7 @@ def tree_of(disk: SimulatedDisk) -> LocalTree:
     return LocalTree(PROJECT, kernel=disk)
 
 
-def found(disk: SimulatedDisk, level: verify.Level) -> set[tuple[str, str]]:
+def found(disk: SimulatedDisk, level: Level) -> set[tuple[str, str]]:
     result = validate_session_integrity(tree_of(disk), SESSION, level)
     assert result.ok == (not result.damaged)
     return {(damage.file, damage.kind) for damage in result.damaged}
@@ -221,7 +222,7 @@ def test_a_session_that_goes_on_while_it_is_verified_is_not_called_damaged():
     change(disk, "fonts/font-0/progress.json", gone)
     tree = tree_of(disk)
     before, checks = verify.look_before(tree, SESSION), verify.plan_checks(tree, SESSION)
-    results = [verify.run_check(tree, SESSION, check, "full") for check in checks]
+    results = [run_check(tree, SESSION, check, "full") for check in checks]
     for name in ("summary.json", "progress.json", LABELS, "fonts/font-0/progress.json"):
         change(disk, name, lambda data, name=name: whole[name])
     assert verify.conclude(tree, SESSION, before, results, "full").ok
@@ -232,7 +233,7 @@ def test_a_session_that_goes_on_while_it_is_verified_is_not_called_damaged():
 def test_pieces_of_any_size_cover_every_line_once(piece):
     tree = tree_of(finished())
     checks = verify.plan_checks(tree, SESSION, piece)
-    results = [verify.run_check(tree, SESSION, Check.from_dict(json.loads(json.dumps(c.to_dict()))), "full") for c in checks]
+    results = [run_check(tree, SESSION, Check.from_dict(json.loads(json.dumps(c.to_dict()))), "full") for c in checks]
     results = [CheckResult.from_dict(json.loads(json.dumps(result.to_dict()))) for result in results]
     assert sum(result.checked for result in results) == 24
     assert verify.conclude(tree, SESSION, verify.look_before(tree, SESSION), results, "full").ok
