@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from common import RESULTS
+from places import RESULTS
 from targets import Line, read
 
 # All text is ASCII: the typeface that comes with Pillow has little else.

@@ -23,8 +23,11 @@ from typing import Any
 import psutil
 import zmq
 
-from common import BIN, UnavailableError, emit, fonts, percentile, run_script, scratch
+from answers import UnavailableError, emit, run_script
 from fontmill import wire
+from material import fonts
+from places import BIN, scratch
+from rounds import percentile
 
 PLENTY = 1_000_000
 DAEMON = (str(BIN / "fontmilld"),)

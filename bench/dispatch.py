@@ -19,10 +19,11 @@ from typing import Any
 
 import zmq
 
-from common import BENCH, UnavailableError, emit, run_script, scratch
+from answers import UnavailableError, emit, run_script
 from control import Dealer, daemon
 from fontmill import wire
 from manyfonts import folder_of
+from places import BENCH, scratch
 
 RATE = 1000.0  # samples a second and worker
 

@@ -13,19 +13,12 @@ import os
 import sys
 from collections.abc import Callable
 
-from common import (
-    Counted,
-    completed,
-    counted,
-    emit,
-    fontmill_run,
-    fonts,
-    interleave,
-    ratios,
-    run_script,
-    scratch,
-    spread,
-)
+from answers import UnavailableError, emit, run_script
+from costs import Counted, counted
+from material import fonts
+from places import scratch
+from programs import completed, fontmill_run
+from rounds import interleave, ratios, spread
 
 MODES = ("batch", "relaxed")
 
@@ -43,6 +36,8 @@ def run(mode: str, workers: int, samples: int) -> Counted:
 def report(workers: int, results: dict[str, list[Counted]], pairs: int) -> None:
     """One line."""
     batch, relaxed = (results[mode] for mode in MODES)
+    if not batch or not relaxed:
+        raise UnavailableError("a run failed in the first round; standard error says why")
     emit("durability", workers=workers, pairs=pairs, rounds=len(batch), batch_wall_s=spread([c.wall_s for c in batch]), relaxed_wall_s=spread([c.wall_s for c in relaxed]),
          wall=ratios([c.wall_s for c in batch], [c.wall_s for c in relaxed]), cpu=ratios([c.cpu_s for c in batch], [c.cpu_s for c in relaxed]))
 
@@ -53,7 +48,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which no further round is begun")
-    parser.add_argument("--samples", type=int, default=4000, help="pairs per font")
+    parser.add_argument("--samples", type=int, default=2500, help="pairs per font")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     args = parser.parse_args()
     samples, rounds = (20, 1) if args.quick else (args.samples, args.rounds)

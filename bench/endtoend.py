@@ -2,10 +2,11 @@
 
     python bench/endtoend.py [--quick] [--rounds N] [--budget SECONDS] [--presets ...] [--colors ...] [--workers ...] [--disks ...]
 
-Beside it in the same rounds: the naive loop (its imports not counted), the floor program, and
-doctr-synth-generator where it is installed (its start-up not counted). One JSON line a case, with the
-ratios taken round by round. Figures are of whole runs; those called `net` leave out what a run of one pair a
-font costs, measured in the same round: start-up, inspecting the fonts, ending.
+Beside it in the same rounds: the naive loop (its imports not counted), the floor program, and for gray in memory
+doctr-synth-generator where it is installed (its start-up not counted). Each colour and disk has rounds of its own, with all
+that it is compared with. One JSON line a case, with the ratios taken round by round. Figures are of whole runs, start-up
+and daemon included; those called `net` leave out what a run of one pair a font costs, measured in the same round:
+start-up, inspecting the fonts, ending.
 """
 
 from __future__ import annotations
@@ -15,32 +16,27 @@ import itertools
 import math
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import (
-    FLOOR,
-    STYLED,
-    UnavailableError,
-    completed,
-    counted,
-    emit,
-    floor_run,
-    fontmill_run,
-    fonts,
-    interleave,
-    naive_run,
-    ratios,
-    run_script,
-    scratch,
-    spread,
-    tree_bytes,
-)
+from answers import UnavailableError, emit, run_script
+from costs import counted
+from material import fonts
+from places import FLOOR, scratch, tree_bytes
+from programs import STYLED, completed, floor_run, fontmill_run, naive_run
+from rounds import interleave, ratios, spread
 
 PRESETS = {"plain": ("--preset", "plain"), "default": STYLED}
-# Pairs a font, for about ten seconds of one core each, beside which a start does not weigh much.
-SAMPLES = {("plain", "gray"): 10_000, ("plain", "rgb"): 5_000, ("default", "gray"): 4_000, ("default", "rgb"): 2_500}
+# Pairs a font, by colour and disk: about ten seconds of one core for those that a target is judged by, beside which a start does
+# not weigh much; shorter runs, so more rounds, where the disk makes them uneven; and shorter ones for what no target is about.
+SAMPLES = {
+    "plain": {("gray", "tmpfs"): 10_000, ("gray", "disk"): 6_000, ("rgb", "tmpfs"): 3_000, ("rgb", "disk"): 2_000},
+    "default": {("gray", "tmpfs"): 4_000, ("gray", "disk"): 1_500, ("rgb", "tmpfs"): 1_500, ("rgb", "disk"): 1_000},
+}
+# What part of the time each colour and disk gets; three rounds or more on two quiet cores.
+SHARES = {("gray", "tmpfs"): 0.42, ("gray", "disk"): 0.27, ("rgb", "tmpfs"): 0.15, ("rgb", "disk"): 0.16}
 QUICK_SAMPLES = 20
 NAIVE_SHARE = 20  # the naive loop makes so many times fewer pairs, in about the same time
 PEER = "doctr-synth-generator"
@@ -83,7 +79,12 @@ class Case:
 
     def samples(self, quick: bool) -> int:
         """Pairs a font."""
-        return QUICK_SAMPLES if quick else SAMPLES[self.preset, self.color]
+        return QUICK_SAMPLES if quick else SAMPLES[self.preset][self.color, self.disk]
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Colour and disk: what runs in the same rounds."""
+        return self.color, self.disk
 
 
 def run_fontmill(case: Case, files: list[Path], samples: int) -> Run:
@@ -126,7 +127,10 @@ def peer_program(quick: bool) -> dict[str, Callable[[], Run]]:
         return {}
 
     def run() -> Run:
-        extra, about = one_round(peer, peer.images // 20, peer.images)
+        try:
+            extra, about = one_round(peer, peer.images // 40, peer.images // 2)
+        except RuntimeError as error:
+            raise UnavailableError(str(error)) from error
         if extra is None:
             raise UnavailableError(f"{PEER} ran too short to be measured")
         return Run(extra.images / 2, extra.cpu_s, 0.0, 2 * int(str(about["bytes_per_image"])))
@@ -135,17 +139,16 @@ def peer_program(quick: bool) -> dict[str, Callable[[], Run]]:
 
 
 def programs(cases: list[Case], files: list[Path], quick: bool) -> dict[str | Case, Callable[[], Run]]:
-    """Everything that runs in one round."""
-    places = sorted({(case.color, case.disk) for case in cases})
-    found: dict[str | Case, Callable[[], Run]] = {START: lambda: run_fontmill(Case("plain", "gray", 1, "tmpfs"), files, 1)}
-    for color, disk in places:
-        samples = Case("plain", color, 1, disk).samples(quick)
-        found[f"naive {color} {disk}"] = lambda color=color, disk=disk, samples=samples: run_naive(color, disk, files, samples)
-        if FLOOR.exists():
-            found[f"floor {color} {disk}"] = lambda color=color, disk=disk, samples=samples: run_floor(color, disk, files, samples)
+    """Everything that runs in one round of one colour and disk."""
+    color, disk = cases[0].place
+    samples = Case("plain", color, 1, disk).samples(quick)
+    found: dict[str | Case, Callable[[], Run]] = {START: lambda: run_fontmill(Case("plain", color, 1, disk), files, 1)}
+    found["naive"] = lambda: run_naive(color, disk, files, samples)
+    if FLOOR.exists():
+        found["floor"] = lambda: run_floor(color, disk, files, samples)
     for case in cases:
         found[case] = lambda case=case: run_fontmill(case, files, case.samples(quick))
-    return {**found, **peer_program(quick)}
+    return {**found, **(peer_program(quick) if (color, disk) == ("gray", "tmpfs") else {})}
 
 
 def cpu(runs: list[Run]) -> list[float]:
@@ -167,41 +170,43 @@ def figures(runs: list[Run]) -> dict[str, object]:
     return {"pairs": round(runs[-1].pairs), "rounds": len(runs), **rates, "bytes_per_pair": runs[-1].bytes_per_pair}
 
 
-def net(results: dict[str | Case, list[Run]], case: Case) -> list[Run]:
+def net(results: dict[str | Case, list[Run]], key: Case) -> list[Run]:
     """Each round of a case without that round's start."""
-    return [run.beyond(start) for run, start in zip(results[case], results[START], strict=True)]
+    return [run.beyond(start) for run, start in zip(results[key], results[START], strict=False)]
 
 
 def report_case(case: Case, results: dict[str | Case, list[Run]]) -> None:
     """One case and its ratios to what ran beside it."""
     ours, beyond = results[case], net(results, case)
-    answer: dict[str, object] = {"program": "fontmill", "preset": case.preset, "color": case.color, "workers": case.workers, "disk": case.disk, **figures(ours),
-                                 "net_pairs_per_cpu_s": spread(cpu(beyond), 1), "net_pairs_per_wall_s": spread(wall(beyond), 1)}
-    place = f"{case.color} {case.disk}"
-    for name, key in (("naive", f"naive {place}"), ("floor", f"floor {place}"), ("peer", PEER)):
-        if key in results:
-            answer[f"cpu_vs_{name}"] = ratios(cpu(ours), cpu(results[key]))
-            answer[f"net_cpu_vs_{name}"] = ratios(cpu(beyond), cpu(results[key]))
+    answer: dict[str, object] = {"program": "fontmill", "preset": case.preset, "color": case.color, "workers": case.workers, "disk": case.disk, **figures(ours)}
+    if beyond:
+        answer |= {"net_pairs_per_cpu_s": spread(cpu(beyond), 1), "net_pairs_per_wall_s": spread(wall(beyond), 1)}
+    for name, key in (("naive", "naive"), ("floor", "floor"), ("peer", PEER)):
+        if theirs := results.get(key):
+            answer[f"cpu_vs_{name}"] = ratios(cpu(ours), cpu(theirs))
+            answer |= {f"net_cpu_vs_{name}": ratios(cpu(beyond), cpu(theirs))} if beyond else {}
     for name, other, measure in (
         ("cpu_vs_plain", Case("plain", case.color, case.workers, case.disk), cpu),
         ("wall_vs_one_worker", Case(case.preset, case.color, 1, case.disk), wall),
     ):
-        if other != case and other in results:
+        if other != case and results.get(other):
             answer[name] = ratios(measure(ours), measure(results[other]))
-            answer[f"net_{name}"] = ratios(measure(beyond), measure(net(results, other)))
+            answer |= {f"net_{name}": ratios(measure(beyond), measure(net(results, other)))} if beyond else {}
     emit("endtoend", **answer)
 
 
-def report(cases: list[Case], results: dict[str | Case, list[Run]]) -> None:
-    """One line a program and case."""
-    starts = results[START]
-    emit("endtoend", program="start", pairs=round(starts[-1].pairs), cpu_s=spread([run.cpu_s for run in starts]), wall_s=spread([run.wall_s for run in starts]))
+def report(place: tuple[str, str], results: dict[str | Case, list[Run]]) -> None:
+    """One line a program and case that ran in these rounds; one that never did has a line that says so."""
+    color, disk = place
     for key, runs in results.items():
-        if isinstance(key, str) and key != START:
-            program, *place = key.split(" ")
-            emit("endtoend", program=program, **dict(zip(("color", "disk"), place, strict=False)), **figures(runs))
-    for case in cases:
-        report_case(case, results)
+        if not runs:
+            emit("endtoend", color=color, disk=disk, unavailable=f"{key} failed in the first round; standard error says why")
+        elif key == START:
+            emit("endtoend", program=START, color=color, disk=disk, pairs=round(runs[-1].pairs), cpu_s=spread([run.cpu_s for run in runs]), wall_s=spread([run.wall_s for run in runs]))
+        elif isinstance(key, str):
+            emit("endtoend", program=key, color=color, disk=disk, **figures(runs))
+        else:
+            report_case(key, results)
 
 
 def parse() -> argparse.Namespace:
@@ -218,7 +223,7 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Run all cases and report."""
+    """Run the cases of one colour and disk after another, and report each at its end."""
     args = parse()
     cases = [Case(*c) for c in itertools.product(args.presets, args.colors, args.workers, args.disks)]
     files = fonts()
@@ -226,7 +231,12 @@ def main() -> None:
         cases, files = [Case("plain", "gray", 1, "tmpfs"), Case("default", "rgb", 2, "disk")], files[:2]
     if not args.quick and not FLOOR.exists():
         print("the floor is not built and is left out: python bench/floor/build.py", file=sys.stderr)
-    report(cases, interleave(1 if args.quick else args.rounds, programs(cases, files, args.quick), args.budget))
+    places = [place for place in SHARES if any(case.place == place for case in cases)]
+    end = time.monotonic() + args.budget
+    for number, place in enumerate(places):
+        share = SHARES[place] / sum(SHARES[other] for other in places[number:])
+        chosen = [case for case in cases if case.place == place]
+        report(place, interleave(1 if args.quick else args.rounds, programs(chosen, files, args.quick), share * (end - time.monotonic())))
 
 
 if __name__ == "__main__":

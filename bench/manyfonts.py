@@ -13,7 +13,8 @@ from pathlib import Path
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 
-from common import CACHE, fonts
+from material import fonts
+from places import CACHE
 
 LATIN_1 = (*range(0x20, 0x7F), *range(0xA0, 0x100))
 NAMED = {1: "Bench {0}", 3: "fontmill bench {0}", 4: "Bench {0}", 6: "Bench-{0}"}

@@ -24,9 +24,11 @@ from typing import Any, Self
 import psutil
 import zmq
 
-from common import BENCH, CACHE, UnavailableError, emit, fonts, run_script, scratch
+from answers import UnavailableError, emit, run_script
 from control import DAEMON, Dealer, daemon
 from fontmill import wire
+from material import fonts
+from places import BENCH, CACHE, scratch
 
 MILLION = 1_000_000
 FOUND_CJK = ("wqy*/*.tt[cf]", "opentype/noto/NotoSansCJK-Regular.ttc", "truetype/wqy/*.tt[cf]", "truetype/arphic/*.tt[cf]", "truetype/droid/*Fallback*.ttf")

@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from common import HEIGHT, NOISE_SIGMA, WIDTH, fonts, tree_bytes, word_file
+from material import fonts, word_file
+from places import tree_bytes
 
-EM, MARGIN = 32, 8
+WIDTH, HEIGHT, EM, MARGIN = 256, 64, 32, 8
+NOISE_SIGMA = 3.0  # that of the preset `plain`
 
 
 def choose_text(font: ImageFont.FreeTypeFont, words: list[str]) -> str:

@@ -22,26 +22,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from common import (
-    Counted,
-    UnavailableError,
-    completed,
-    counted,
-    emit,
-    finish_counted,
-    fontmill,
-    fontmill_run,
-    fonts,
-    interleave,
-    ratios,
-    run_script,
-    scratch,
-    spread,
-    start_counted,
-    tree_bytes,
-)
+from answers import UnavailableError, emit, run_script
 from control import daemon
+from costs import Counted, counted, finish_counted, start_counted
 from fontmill import wire
+from material import fonts
+from places import scratch, tree_bytes
+from programs import completed, fontmill, fontmill_run
+from rounds import interleave, ratios, spread
 
 OPTIONS = ("--preset", "plain")
 
@@ -133,12 +121,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which no further round is begun")
-    parser.add_argument("--samples", type=int, default=5000, help="pairs per font")
+    parser.add_argument("--samples", type=int, default=4000, help="pairs per font")
     parser.add_argument("--disk", choices=("tmpfs", "disk"), default="disk")
     args = parser.parse_args()
     samples, rounds = (100, 1) if args.quick else (args.samples, args.rounds)
     began = time.monotonic()
-    found = interleave(rounds, {"interrupted": lambda: interrupted(args.disk, samples)}, args.budget / 2)["interrupted"]
+    found = interleave(rounds, {"interrupted": lambda: interrupted(args.disk, samples)}, 0.4 * args.budget)["interrupted"]
     emit("resume", kind="interrupted", rounds=len(found), pairs=samples * len(fonts()), first_part=spread([share for _, share in found]), cpu_vs_one_go=spread([ratio for ratio, _ in found]))
     with scratch(args.disk) as folder, scratch(args.disk) as small:
         run_whole(folder, samples)

@@ -20,7 +20,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from common import UnavailableError, emit, fonts, run_script, scratch, spread
+from answers import UnavailableError, emit, run_script
+from material import fonts
+from places import scratch
+from rounds import spread
 
 ROUNDS, STRIDE = 3, 100_000
 # (stage, module, attribute): functions looked up through their module or class when they are called.

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SOURCE, PROGRAM = HERE / "floor.cpp", HERE / "floor"
+SOURCE, PROGRAM, RECORD = HERE / "floor.cpp", HERE / "floor", HERE / ".floor.json"
 NEEDED = {"g++": "g++", "freetype": "libfreetype-dev"}
 WANTED = {"isal": "libisal-dev", "crypto": "libssl-dev"}
 
@@ -42,17 +42,27 @@ def install(packages: list[str]) -> None:
 
 
 def compile_floor() -> dict[str, object]:
-    """Build when the source is newer than the program. The record says which codec and digest it has."""
+    """Build when the source is newer than the program, or the libraries are others. The record says which codec and digest it has."""
     codec = "isal" if has_library("isal") else "z"
     crypto = has_library("crypto")
     defines = [*(["-DWITH_ISAL"] if codec == "isal" else []), *(["-DWITH_CRYPTO"] if crypto else [])]
     libraries = ["-lfreetype", f"-l{codec}", *(["-lcrypto"] if crypto else [])]
-    if not PROGRAM.exists() or PROGRAM.stat().st_mtime < max(SOURCE.stat().st_mtime, Path(__file__).stat().st_mtime):
+    record: dict[str, object] = {"program": str(PROGRAM), "codec": codec, "digest": crypto}
+    if not built_with(record):
         fresh = PROGRAM.with_name(f".floor.{os.getpid()}")
         subprocess.run(["g++", "-O3", "-march=native", "-std=c++17", "-Wall", "-Wextra", "-I/usr/include/freetype2",
                         *defines, str(SOURCE), "-o", str(fresh), *libraries], check=True)
         fresh.replace(PROGRAM)
-    return {"program": str(PROGRAM), "codec": codec, "digest": crypto}
+        RECORD.write_text(json.dumps(record), encoding="utf-8")
+    return record
+
+
+def built_with(record: dict[str, object]) -> bool:
+    """Whether the program that is there is of this source and these libraries."""
+    if not (PROGRAM.exists() and RECORD.exists()):
+        return False
+    newest = max(SOURCE.stat().st_mtime, Path(__file__).stat().st_mtime)
+    return PROGRAM.stat().st_mtime >= newest and json.loads(RECORD.read_text(encoding="utf-8")) == record
 
 
 def main() -> int:

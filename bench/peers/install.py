@@ -15,8 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from common import ENVS
 from peers.table import ABSENT, PEERS, Peer
+from places import ENVS
 
 
 def python_of(peer: Peer) -> Path:

@@ -18,11 +18,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from common import Counted, counted, emit, fonts, scratch, spread, word_file
+from answers import emit
+from costs import Counted, counted
+from material import fonts, word_file
 from peers.install import install, last_error, python_of
 from peers.table import ABSENT, PEERS, Peer
+from places import scratch
+from rounds import spread
 
 HERE = Path(__file__).resolve().parent
+MOST_TIMES_LARGER = 16
 LEAST_CPU_S = 1.0  # what the large run must cost beyond the small one for a rate to mean anything
 
 
@@ -74,11 +79,20 @@ def one_round(peer: Peer, small: int, large: int) -> tuple[Extra | None, dict[st
 
 
 def measured(peer: Peer, large: int, rounds: int, end: float) -> list[tuple[Extra | None, dict[str, object]]]:
-    """Rounds of one peer: the first, and others as long as the monotonic clock is before `end`."""
+    """Rounds of one peer: the first, and others that will likely end before the monotonic clock is at `end`."""
+    began = time.monotonic()
     results = [one_round(peer, max(4, large // 20), large)]
-    while len(results) < rounds and time.monotonic() < end:
+    while len(results) < rounds and (now := time.monotonic()) + (now - began) / len(results) < end:
         results.append(one_round(peer, max(4, large // 20), large))
     return results
+
+
+def long_enough(peer: Peer) -> int:
+    """Images of a full run: more than the table says where that is too little to tell a rate on this machine."""
+    large = peer.images
+    while large < MOST_TIMES_LARGER * peer.images and one_round(peer, max(4, large // 20), large)[0] is None:
+        large *= 4
+    return large
 
 
 def measure(peer: Peer, rounds: int, quick: bool, may_install: bool, end: float) -> dict[str, object]:
@@ -88,14 +102,17 @@ def measure(peer: Peer, rounds: int, quick: bool, may_install: bool, end: float)
     record = install(peer)
     if not record["installs"]:
         return record
-    large = 40 if quick else peer.images
+    large = 40
     try:
+        large = large if quick else long_enough(peer)
         results = measured(peer, large, rounds, end)
     except (RuntimeError, OSError) as error:
         return {**record, "runs": False, "error": str(error)}
     rates = [extra.rate for extra, _ in results if extra is not None]
     record |= {"runs": True, "note": peer.note, "images": large, **results[-1][1]}
-    if rates:
+    if not rates:
+        record["no_rate"] = f"{large} images took less than {LEAST_CPU_S:g} s of CPU beyond the start"
+    else:
         record |= {"images_per_cpu_s": spread(rates, 1), "pairs_per_cpu_s": spread([rate / 2 for rate in rates], 1)}
     return record
 
@@ -106,13 +123,14 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which each further peer runs once")
+    parser.add_argument("--budget", type=float, default=math.inf, help="seconds, shared out evenly: a peer begins no further round that would end after its part")
     parser.add_argument("--no-install", action="store_true", help="measure only peers that are installed")
     args = parser.parse_args()
     end = time.monotonic() + args.budget
-    for peer in PEERS:
-        if not args.names or peer.name in args.names:
-            emit("peers", **measure(peer, 1 if args.quick else args.rounds, args.quick, not args.no_install, end))
+    chosen = [peer for peer in PEERS if not args.names or peer.name in args.names]
+    for number, peer in enumerate(chosen):
+        now = time.monotonic()
+        emit("peers", **measure(peer, 1 if args.quick else args.rounds, args.quick, not args.no_install, now + (end - now) / (len(chosen) - number)))
     for name, reason in ABSENT.items():
         if not args.names or name in args.names:
             emit("peers", peer=name, installs=False, error=reason)

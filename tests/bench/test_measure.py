@@ -9,7 +9,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
-from common import counted, interleave, ratios, scratch, spread, sweep
+from answers import UnavailableError
+from costs import counted
+from places import scratch, sweep
+from rounds import interleave, ratios, spread
 
 BURN = "import time\nwhile time.process_time() < {seconds}: pass\n"
 # The parent leaves at once; its child, in a session of its own, has a child and leaves too.
@@ -75,8 +78,25 @@ def test_no_round_is_begun_beyond_the_budget_and_the_first_one_always() -> None:
     calls: list[str] = []
     programs = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
     assert {name: len(found) for name, found in interleave(3, programs).items()} == {"a": 3, "b": 3}
-    assert calls == ["a", "b"] * 3
+    assert calls == ["a", "b", "b", "a", "a", "b"], "every other round the other way round"
     assert {name: len(found) for name, found in interleave(3, programs, budget=0.0).items()} == {"a": 1, "b": 1}
+
+
+def test_a_program_that_fails_leaves_the_rounds_and_the_others_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    def once(calls: list[int]) -> int:
+        if calls:
+            raise UnavailableError("no more")
+        calls.append(1)
+        return 1
+
+    def never() -> int:
+        raise UnavailableError("not here")
+
+    calls: list[int] = []
+    found = interleave(3, {"whole": lambda: 2, "part": lambda: once(calls), "none": never})
+    assert found == {"whole": [2, 2, 2], "part": [1], "none": []}
+    assert ratios(found["whole"], found["part"])["median"] == 2.0
+    assert "none is left out of round 1" in capsys.readouterr().err
 
 
 def test_only_what_killed_runs_left_is_swept(tmp_path: Path) -> None:

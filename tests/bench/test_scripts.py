@@ -116,7 +116,8 @@ def test_memory() -> None:
 
 
 def test_without_fontmill_a_script_says_so(tmp_path: Path) -> None:
-    program = "import sys; sys.argv[1:] = ['--quick']; import common; common.BIN = __import__('pathlib').Path('/nonexistent'); import durability; sys.exit(common.run_script('durability', durability.main))"
+    program = ("import sys, pathlib; sys.argv[1:] = ['--quick']; import places; places.BIN = pathlib.Path('/nonexistent'); "
+               "import answers, durability; sys.exit(answers.run_script('durability', durability.main))")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(BENCH)}, check=False)
     assert done.returncode == 3, done.stderr
     assert "not installed" in json.loads(done.stdout)["unavailable"]
@@ -144,9 +145,14 @@ def test_the_targets(tmp_path: Path) -> None:
     old = {**where, "suite": "1", "cpu_vs_naive": {"median": 100.0}}
     (tmp_path / "endtoend.jsonl").write_text("".join(json.dumps(line) + "\n" for line in (old, {**where, **ratio})))
     (tmp_path / "memory.jsonl").write_text(json.dumps({"suite": "2", "kind": "to-its-end", "peak_pss_mb": {"daemon": 151.0}}) + "\n")
+    grown = {"suite": "2", "kind": "samples", "pairs": 200_000, "vs_base": {"min": 0.2, "median": 0.2, "max": 0.2}, "net_vs_base": {"min": 1.0, "median": 1.2, "max": 1.3}}
+    (tmp_path / "scale.jsonl").write_text(json.dumps(grown) + "\n")
     found = answers("targets.py", "--results", str(tmp_path))
     judged = {answer["target"]: answer for answer in found}
     naive = judged["plain beside the naive Pillow loop"]
-    assert (naive["ratio"], naive["met"], naive["net"], naive["net_met"]) == (9.0, True, 7.5, False)
+    assert (naive["whole"], naive["whole_range"], naive["net"], naive["judged_on"], naive["met"]) == (9.0, [1.0, 10.0], 7.5, "whole", True)
+    assert naive["measured"] == "2"
+    # A start flatters the small session that the large one is held against: both figures must do.
+    assert judged["200,000 samples beside 2,000, per pair"]["met"] is False
     assert judged["memory of the daemon, 1,000,000 samples to their end, MB"]["met"] is False
     assert judged["plain beside the C++ floor"]["met"] is None
