@@ -33,9 +33,13 @@ class FontContext(Record):
     record: dict[str, Any]
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """What tells one context from another; a session moved to a fallback path has another one."""
-        return (self.session_id, self.font_id, self.project_path)
+    def key(self) -> tuple[Any, ...]:
+        """What tells one context from another: all but the record, which follows from the font's digest.
+
+        A session moved to a fallback path has another one, and so has one taken up again with other settings.
+        """
+        drawn = (self.num_samples, self.source, self.sha256, self.face_index, wire.pack(self.settings))
+        return (self.session_id, self.font_id, self.project_path, *drawn)
 
 
 @dataclass(frozen=True, slots=True)

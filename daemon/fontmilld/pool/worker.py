@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, MutableSequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 
@@ -129,7 +129,7 @@ class Worker:
         self._sleep = sleep
         self._clock = StageClock()
         self._contexts: dict[tuple[str, str], FontContext] = {}
-        self._fonts: OrderedDict[tuple[str, str, str], OpenFont] = OrderedDict()
+        self._fonts: OrderedDict[tuple[Any, ...], OpenFont] = OrderedDict()
 
     def learn(self, context: FontContext) -> None:
         """Remember the latest context of a font; the supervisor sends it before the font's batches."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from importlib.metadata import files
 from pathlib import Path
 
@@ -69,3 +70,21 @@ def test_a_folder_that_is_gone_fails_the_batch_and_nothing_else(worker: Worker, 
     assert isinstance(answer, BatchFailed) and not answer.slug.startswith("font-")
     kept.rename(images)
     assert isinstance(drawn(worker, 6, 6), BatchDone)
+
+
+def test_a_font_taken_up_with_other_settings_is_drawn_with_these(worker: Worker, context: FontContext) -> None:
+    before = drawn(worker, 7, 7)
+    worker.learn(replace(context, settings={**context.settings, "seed": context.settings["seed"] + 1}))
+    after = drawn(worker, 7, 7)
+    worker.learn(context)
+    again = drawn(worker, 7, 7)
+    assert isinstance(before, BatchDone) and isinstance(after, BatchDone) and isinstance(again, BatchDone)
+    assert after.lines != before.lines
+    assert again.lines == before.lines
+
+
+def test_every_change_of_what_is_drawn_makes_another_context(context: FontContext) -> None:
+    changes = {"session_id": "t", "font_id": "b", "project_path": "/p", "num_samples": 1000, "source": "/f", "sha256": "0" * 64, "face_index": 1,
+               "settings": {**context.settings, "preset": "plain"}}
+    keys = {replace(context, **{name: value}).key for name, value in changes.items()}
+    assert len({context.key, *keys}) == 1 + len(changes)
