@@ -245,7 +245,7 @@ class FontProgressTracker:
         )
 
     def metrics(self, now: float) -> PerformanceMetrics:
-        """getPerformanceMetrics; `stages` are shares of worker seconds, summing to 1 when anything was seen."""
+        """getPerformanceMetrics; `stages` are shares of all worker seconds, summing to 1 when anything was seen."""
         spent, busy = sum(self._stages.values()), self._busy()
         rate = self._meter.rate(now)
         per_sample = self._sums["bytes"] / self._sums["samples"] if self._sums["samples"] else 0.0
@@ -254,7 +254,7 @@ class FontProgressTracker:
             samples_per_cpu_second=round(self._sums["samples"] / busy, 3) if busy > 0 else 0.0,
             bytes_per_second=round(rate * per_sample, 1),
             stages={name: round(value / spent, 4) for name, value in sorted(self._stages.items())} if spent else {},
-            bottleneck=_bottleneck(self._stages),
+            bottleneck=self.bottleneck,
         )
 
     @property
