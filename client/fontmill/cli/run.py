@@ -19,7 +19,7 @@ from fontmill.errors import ExitStatus, FontmillError, invalid
 
 Map = Mapping[str, Any]
 START_SLICE = 60.0
-REFRESHING = frozenset({"session-resumed", "font-completed", "font-failed", "worker-died", "gap"})
+REFRESHING = frozenset({"session-resumed", "font-failed", "worker-died", "gap"})  # `progress` tells of completed fonts
 TURNS = frozenset({"session-completed", "session-failed", "session-paused"})
 
 
