@@ -138,35 +138,3 @@ PyObject *fm_font_draw(PyObject *self, PyObject *const *args, Py_ssize_t count)
     PyBuffer_Release(&view);
     return box;
 }
-
-/* The coverage of one glyph at a size, or nothing: render/raster.py's Rasterizer.glyph_coverage. */
-PyObject *fm_font_looks(PyObject *self, PyObject *const *args, Py_ssize_t count)
-{
-    fm_font *font = (fm_font *)self;
-    if (count != 2) {
-        PyErr_SetString(PyExc_TypeError, "looks takes a glyph id and px per em");
-        return NULL;
-    }
-    const unsigned long gid = PyLong_AsUnsignedLong(args[0]);
-    const float scale = (float)(PyFloat_AsDouble(args[1]) / FM_EM);
-    if (PyErr_Occurred())
-        return NULL;
-    hb_raster_draw_t *draw = fm_take_raster();
-    if (draw == NULL)
-        return NULL;
-    fm_hb.raster_draw_set_transform(draw, scale, 0, 0, -scale, 0, 0);
-    if (gid > UINT32_MAX || !fm_hb.raster_draw_glyph_or_fail(draw, font->font, (uint32_t)gid))
-        return PyBytes_FromStringAndSize(NULL, 0);
-    hb_raster_image_t *image = fm_render(draw);
-    if (image == NULL)
-        return NULL;
-    hb_raster_extents_t extents;
-    fm_hb.raster_image_get_extents(image, &extents);
-    const uint8_t *pixels = fm_hb.raster_image_get_buffer(image);
-    Py_ssize_t size = pixels != NULL ? (Py_ssize_t)extents.height * extents.stride : 0, first = 0;
-    while (first < size && pixels[first] == 0)
-        first++;
-    PyObject *found = PyBytes_FromStringAndSize((const char *)pixels, first < size ? size : 0);
-    fm_give_image(draw, image, size);
-    return found;
-}

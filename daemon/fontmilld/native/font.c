@@ -246,6 +246,7 @@ static PyMethodDef font_methods[] = {
     {"compose", (PyCFunction)(void (*)(void))fm_font_compose, METH_FASTCALL, NULL},
     {"draw", (PyCFunction)(void (*)(void))fm_font_draw, METH_FASTCALL, NULL},
     {"looks", (PyCFunction)(void (*)(void))fm_font_looks, METH_FASTCALL, NULL},
+    {"judge", fm_font_judge, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -88,6 +88,7 @@ int fm_box(fm_font *font, uint32_t gid, int64_t box[4]);
 PyObject *fm_font_compose(PyObject *self, PyObject *const *args, Py_ssize_t count);
 PyObject *fm_font_draw(PyObject *self, PyObject *const *args, Py_ssize_t count);
 PyObject *fm_font_looks(PyObject *self, PyObject *const *args, Py_ssize_t count);
+PyObject *fm_font_judge(PyObject *self, PyObject *args);
 
 typedef struct {
     Py_ssize_t left, top, right, bottom; /* right <= left: nothing */

@@ -47,6 +47,12 @@ def is_private(cp: int) -> bool:
     return unicodedata.category(chr(cp)) == "Co"
 
 
+@functools.lru_cache(maxsize=1 << 16)
+def is_drawn(cp: int) -> bool:
+    """Return True if the code point is text or private."""
+    return is_text(cp) or is_private(cp)
+
+
 def is_base(cp: int) -> bool:
     """Return True if the code point can stand alone, i.e. is no combining mark."""
     return not unicodedata.category(chr(cp)).startswith("M")

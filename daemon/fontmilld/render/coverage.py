@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +19,9 @@ PROBE_PX: Final = 24
 _FAINT: Final = bytes(range(24))
 # Glyphs larger than this many em are damage; drawing them would take gigabytes.
 _LARGEST: Final = 16 * shaping.EM
+
+# The worst first; the compiled core goes by their places.
+_JUDGEMENTS: Final = ("empty", "tofu", "ink")
 
 # Scripts whose letters stack, reorder or join by rules that only the font has.
 _RULED: Final = (
@@ -48,18 +52,16 @@ def find(face: TypeFace, fonts: Iterable[TypeFont], other_rules: bool, judged: d
     `other_rules` says that the face has shaping rules which are not in GSUB (an AAT table `morx`).
     `judged` keeps what was found by glyph id, for other faces with the same glyphs.
     """
-    probes = [_Probe(font) for font in fonts]
+    tried = [*fonts]
+    gids = _glyphs(face, tried)
     known = {} if judged is None else judged
-    nominal = probes[0].nominal if probes else lambda _: None
+    new = [gid for gid in dict.fromkeys(gids.values()) if gid not in known]
+    known.update(zip(new, _judgements(tried, new), strict=True))
     found: dict[str, set[int]] = {"ink": set(), "empty": set(), "tofu": set()}
-    for cp in face.hb.unicodes:
-        if charset.is_text(cp) or charset.is_private(cp):
-            gid = nominal(cp) or 0
-            if gid not in known:
-                known[gid] = _worst(probes, gid)
-            found[known[gid]].add(cp)
+    for cp, gid in gids.items():
+        found[known[gid]].add(cp)
     scripts = set() if other_rules else _without_rules(face.hb, found["ink"])
-    unshaped = {cp for cp in found["ink"] if charset.script_of(cp) in scripts}
+    unshaped = {cp for cp in found["ink"] if charset.script_of(cp) in scripts} if scripts else set()
     drawn = found["ink"] - unshaped
     public = frozenset(cp for cp in drawn if not charset.is_private(cp))
     return Coverage(
@@ -77,24 +79,42 @@ def strike_fonts(face: TypeFace, strikes: Mapping[int, Strike]) -> dict[int, Typ
     return {size: TypeFont(face, strike=strike) for size, strike in strikes.items()}
 
 
+@functools.lru_cache(maxsize=1)
+def _ruled_tags() -> dict[str, frozenset[str]]:
+    return {script: frozenset(ucd.ot_tags_from_script(script)) for script in _RULED}
+
+
 def _without_rules(face: Any, drawn: set[int]) -> set[str]:
     tags = set(face.get_table_script_tags("GSUB"))
-    lacking = {s for s in _RULED if not tags.intersection(ucd.ot_tags_from_script(s))}
+    lacking = {script for script, own in _ruled_tags().items() if tags.isdisjoint(own)}
     return lacking - {"Arab"} if _ARABIC_FORM in drawn else lacking
 
 
+def _glyphs(face: TypeFace, fonts: Sequence[TypeFont]) -> dict[int, int]:
+    """Return the glyph ids of the mapped characters that are text or private, 0 for those without one."""
+    if not fonts:
+        return dict.fromkeys(filter(charset.is_drawn, face.hb.unicodes), 0)
+    nominal = fonts[0].nominal if fonts[0].native is None else fonts[0].native.nominal
+    return {cp: nominal(cp) or 0 for cp in face.hb.unicodes if charset.is_drawn(cp)}
+
+
+def _judgements(fonts: Sequence[TypeFont], gids: list[int]) -> list[str]:
+    """Return for each glyph "ink", "empty" or "tofu", the worst that it is in any of the fonts."""
+    if len(fonts) == 1 and fonts[0].native is not None:
+        return [_JUDGEMENTS[code] for code in fonts[0].native.judge(gids, PROBE_PX, _LARGEST, len(_FAINT))]
+    probes = [_Probe(font) for font in fonts]
+    return [_worst(probes, gid) for gid in gids]
+
+
 def _worst(probes: Sequence[_Probe], gid: int) -> str:
-    if len(probes) == 1:
-        return probes[0].judge(gid)
     judgements = {probe.judge(gid) for probe in probes} or {"empty"}
-    return next(worse for worse in ("empty", "tofu", "ink") if worse in judgements)
+    return next(worse for worse in _JUDGEMENTS if worse in judgements)
 
 
 class _Probe:
     """Tells glyphs with ink of their own from empty ones and from copies of the missing-glyph box."""
 
     def __init__(self, font: TypeFont) -> None:
-        self.nominal = font.nominal
         self._font = font
         self._rasterizer = Rasterizer()
         self._tofu_box = font.box(0)

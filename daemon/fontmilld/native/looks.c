@@ -1,0 +1,145 @@
+/* What a glyph looks like when it is drawn alone: to tell ink from nothing, and from the missing-glyph box. */
+
+#include "text.h"
+
+enum { EMPTY, TOFU, INK };
+
+/* Draws a glyph alone at a size; its pixels and their number, or NULL: nothing, or an exception. Given back by the caller. */
+static hb_raster_image_t *drawn_alone(hb_raster_draw_t *draw, fm_font *font, uint32_t gid, float scale, const uint8_t **pixels, Py_ssize_t *size)
+{
+    fm_hb.raster_draw_set_transform(draw, scale, 0, 0, -scale, 0, 0);
+    if (!fm_hb.raster_draw_glyph_or_fail(draw, font->font, gid))
+        return NULL;
+    hb_raster_image_t *image = fm_render(draw);
+    if (image == NULL)
+        return NULL;
+    hb_raster_extents_t extents;
+    fm_hb.raster_image_get_extents(image, &extents);
+    *pixels = fm_hb.raster_image_get_buffer(image);
+    *size = *pixels != NULL ? (Py_ssize_t)extents.height * extents.stride : 0;
+    return image;
+}
+
+/* The coverage of one glyph at a size, or nothing: render/raster.py's Rasterizer.glyph_coverage. */
+PyObject *fm_font_looks(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "looks takes a glyph id and px per em");
+        return NULL;
+    }
+    const unsigned long gid = PyLong_AsUnsignedLong(args[0]);
+    const float scale = (float)(PyFloat_AsDouble(args[1]) / FM_EM);
+    if (PyErr_Occurred())
+        return NULL;
+    hb_raster_draw_t *draw = fm_take_raster();
+    if (draw == NULL)
+        return NULL;
+    const uint8_t *pixels = NULL;
+    Py_ssize_t size = 0, first = 0;
+    hb_raster_image_t *image = gid <= UINT32_MAX ? drawn_alone(draw, (fm_font *)self, (uint32_t)gid, scale, &pixels, &size) : NULL;
+    if (image == NULL)
+        return PyErr_Occurred() ? NULL : PyBytes_FromStringAndSize(NULL, 0);
+    while (first < size && pixels[first] == 0)
+        first++;
+    PyObject *found = PyBytes_FromStringAndSize((const char *)pixels, first < size ? size : 0);
+    fm_give_image(draw, image, size);
+    return found;
+}
+
+typedef struct {
+    int64_t box[4];
+    int has_box;
+    uint8_t *pixels;
+    Py_ssize_t size;
+} fm_tofu;
+
+/* Whether a glyph can be drawn at all: 1, 0 without ink or larger than `largest` units, -1 with an exception. */
+static int is_drawable(fm_font *font, uint32_t gid, int64_t largest, int64_t box[4])
+{
+    int has_box = fm_box(font, gid, box);
+    for (int edge = 0; has_box > 0 && edge < 4; edge++)
+        if (box[edge] > largest || box[edge] < -largest)
+            return 0;
+    return has_box;
+}
+
+static int copy_tofu(fm_font *font, float scale, int64_t largest, fm_tofu *tofu)
+{
+    int drawable = is_drawable(font, 0, largest, tofu->box);
+    tofu->has_box = drawable > 0;
+    if (drawable <= 0)
+        return drawable;
+    hb_raster_draw_t *draw = fm_take_raster();
+    if (draw == NULL)
+        return -1;
+    const uint8_t *pixels = NULL;
+    hb_raster_image_t *image = drawn_alone(draw, font, 0, scale, &pixels, &tofu->size);
+    if (image == NULL)
+        return PyErr_Occurred() ? -1 : 0;
+    if (tofu->size > 0 && (tofu->pixels = PyMem_Malloc((size_t)tofu->size)) != NULL)
+        memcpy(tofu->pixels, pixels, (size_t)tofu->size);
+    fm_give_image(draw, image, tofu->size);
+    if (tofu->size > 0 && tofu->pixels == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+static int judge(fm_font *font, uint32_t gid, float scale, int64_t largest, int faint, const fm_tofu *tofu)
+{
+    int64_t box[4];
+    int drawable = gid != 0 ? is_drawable(font, gid, largest, box) : 0;
+    if (drawable <= 0)
+        return drawable < 0 ? -1 : EMPTY;
+    hb_raster_draw_t *draw = fm_take_raster();
+    if (draw == NULL)
+        return -1;
+    const uint8_t *pixels = NULL;
+    Py_ssize_t size = 0, at = 0;
+    hb_raster_image_t *image = drawn_alone(draw, font, gid, scale, &pixels, &size);
+    if (image == NULL)
+        return PyErr_Occurred() ? -1 : EMPTY;
+    while (at < size && pixels[at] < faint)
+        at++;
+    int found = at < size ? INK : EMPTY;
+    if (found == INK && tofu->has_box && tofu->size == size && memcmp(box, tofu->box, sizeof box) == 0 && memcmp(pixels, tofu->pixels, (size_t)size) == 0)
+        found = TOFU;
+    fm_give_image(draw, image, size);
+    return found;
+}
+
+/* For each glyph 0 (empty), 1 (a copy of glyph 0) or 2 (ink of its own): render/coverage.py's _Probe.judge. */
+PyObject *fm_font_judge(PyObject *self, PyObject *args)
+{
+    fm_font *font = (fm_font *)self;
+    PyObject *gids;
+    double size;
+    long long largest;
+    int faint;
+    if (!PyArg_ParseTuple(args, "O!dLi", &PyList_Type, &gids, &size, &largest, &faint))
+        return NULL;
+    if (!(size > 0 && size <= 4096) || largest < 0 || largest > (1 << 20)) {
+        PyErr_SetString(PyExc_ValueError, "judge takes a size up to 4096 px and a largest box up to 64 em");
+        return NULL;
+    }
+    const Py_ssize_t count = PyList_GET_SIZE(gids);
+    const float scale = (float)(size / FM_EM);
+    fm_tofu tofu = {.pixels = NULL};
+    PyObject *out = PyBytes_FromStringAndSize(NULL, count);
+    int failed = out == NULL || copy_tofu(font, scale, largest, &tofu) < 0;
+    for (Py_ssize_t at = 0; at < count && !failed; at++) {
+        const unsigned long gid = PyLong_AsUnsignedLong(PyList_GET_ITEM(gids, at));
+        failed = PyErr_Occurred() != NULL;
+        if (!failed && gid > UINT32_MAX)
+            failed = fm_out_of_range() < 0;
+        int found = failed ? -1 : judge(font, (uint32_t)gid, scale, largest, faint, &tofu);
+        failed = found < 0;
+        if (!failed)
+            PyBytes_AS_STRING(out)[at] = (char)found;
+    }
+    PyMem_Free(tofu.pixels);
+    if (failed)
+        Py_CLEAR(out);
+    return out;
+}
