@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -70,8 +71,11 @@ def _run(words: argparse.Namespace) -> int:
     from fontmilld.pool.process import Launcher  # noqa: PLC0415
 
     launcher = Launcher()  # before any thread or socket exists
+    gc.disable()  # modules stay: looking for garbage in them is a tenth of what importing them costs
     from fontmilld.app import Daemon  # noqa: PLC0415
 
+    gc.freeze()
+    gc.enable()
     config = os.path.abspath(words.config) if words.config else ""
     Daemon(settings, launcher, config, load).run()
     return ExitStatus.OK

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import gc
 
-# What fontTools imports when a process opens its first font, for all of them at once.
-import fontTools.ttLib.tables._f_v_a_r
-import fontTools.ttLib.tables._n_a_m_e
-import fontTools.ttLib.tables.O_S_2f_2  # noqa: F401
+gc.disable()  # what is made here stays: looking for garbage in it costs a tenth of making it
 
-import fontmilld.pool.probe
-import fontmilld.pool.worker  # noqa: F401  # the modules whose functions the children run
-from fontmilld.render import noise
-from fontmilld.render.languages import LANGUAGES, letters_of
+# What fontTools imports when a process opens its first font, for all of them at once.
+import fontTools.ttLib.tables._f_v_a_r  # noqa: E402
+import fontTools.ttLib.tables._n_a_m_e  # noqa: E402
+import fontTools.ttLib.tables.O_S_2f_2  # noqa: E402, F401
+
+import fontmilld.pool.probe  # noqa: E402
+import fontmilld.pool.worker  # noqa: E402, F401  # the modules whose functions the children run
+from fontmilld.render import noise  # noqa: E402
+from fontmilld.render.languages import LANGUAGES, letters_of  # noqa: E402
 
 for _language in LANGUAGES:
     letters_of(_language)
 noise.pool()
 gc.freeze()
+gc.enable()

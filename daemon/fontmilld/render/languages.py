@@ -61,8 +61,9 @@ def common_words(language: Language) -> tuple[str, ...]:
     if language.script == "Grek":
         lines = _FOLDED_SIGMA.sub("ς", lines)
     # All lists together have 80,000 words: they are judged in one go, by what may not be in them.
-    strange = {character for character in set(lines) if not _is_letter(character, language)}
-    marks = {character for character in set(lines) if not charset.is_base(ord(character))}
+    present = set(lines)
+    strange = {character for character in present if not _is_letter(character, language)}
+    marks = {character for character in present if not charset.is_base(ord(character))}
     plain = re.compile(f"^{_none_of(strange | marks)}{_none_of(strange)}{{0,{_LONGEST - 1}}}$", re.MULTILINE)
     return tuple(plain.findall(lines))
 
@@ -70,7 +71,7 @@ def common_words(language: Language) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=64)
 def letters_of(language: Language) -> frozenset[str]:
     """Return all characters of the language's common words."""
-    return frozenset().union(*common_words(language))
+    return frozenset("".join(common_words(language)))
 
 
 @functools.lru_cache(maxsize=128)

@@ -18,6 +18,7 @@ from fontmilld.render import light
 from fontmilld.render.recipe import Spec
 
 _POOL: Final = 1 << 20
+_PART: Final = 1 << 14
 _KEY: Final = 0x666F6E746D696C6C
 GRID: Final = 4096
 # Codes of 8 bits in 16, with room for the sign and for noise that adds up to 5.3 sigma.
@@ -33,9 +34,14 @@ Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 @functools.lru_cache(maxsize=1)
 def pool() -> Fine:
     """Return the deviates, in steps of sigma/4096: all within 6 sigma."""
-    values = np.random.Generator(np.random.Philox(key=_KEY)).standard_normal(_POOL)
-    # A coarse grid swallows last-digit differences between mathematical libraries.
-    found: Fine = np.rint(values * GRID).astype(np.int16)
+    drawn = np.random.Generator(np.random.Philox(key=_KEY))
+    found: Fine = np.empty(_POOL, np.int16)
+    part = np.empty(_PART)  # one after the other, in memory that stays in the cache
+    for start in range(0, _POOL, _PART):
+        drawn.standard_normal(out=part)
+        part *= GRID
+        # A coarse grid swallows last-digit differences between mathematical libraries.
+        found[start : start + _PART] = np.rint(part, out=part)
     found.flags.writeable = False
     return found
 

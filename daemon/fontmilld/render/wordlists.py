@@ -29,7 +29,7 @@ def top_words(tag: str, count: int) -> list[str]:
             raise ValueError(f"the word list of {tag!r} is in another format")
         words: list[str] = []
         while len(words) < count and bands:
-            words += [word for word in unpacker.unpack() if not _NUMBER.match(word)]
+            words += [word for word in unpacker.unpack() if not (word[:1].isdigit() and _NUMBER.match(word))]
             bands -= 1
         return words[:count]
 

@@ -158,6 +158,18 @@ def test_nobody_is_left_after_the_supervisor_is_killed():
     parent.stdout.close()
 
 
+def test_the_forkserver_is_the_only_process_beside_the_children():
+    script = (
+        "import psutil\n"
+        "from fontmilld.pool.process import Launcher\n"
+        "launcher = Launcher()\n"
+        "print(*(' '.join(child.cmdline()) for child in psutil.Process().children()), sep='\\n')\n"
+    )
+    told = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True, timeout=LONG).stdout
+    (only,) = told.splitlines()
+    assert "forkserver" in only
+
+
 def is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
