@@ -1,180 +1,17 @@
 /* Convolution of pictures with integer kernels: exact sums, whatever the order, rounded once. */
 
-#include "core.h"
 #include "picture.h"
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(FM_PORTABLE)
-#include <immintrin.h>
-#define HAS_MADD 1
-#endif
+#include "taps.h"
 
 #define TOTAL 65536
 /* So many values behind a row's end are read, never used. */
 #define SPARE 80
-
-/* Two taps side by side: `at` is where the left one lies from the place of the sum. */
-typedef struct {
-    Py_ssize_t at;
-    int16_t left, right;
-} Pair;
-
-typedef struct {
-    Py_ssize_t side, count, room;
-    Pair *pairs;
-    int64_t sum, absolute;
-} Taps;
 
 /* One channel as 16-bit integers, `stride` values a row. */
 typedef struct {
     Py_ssize_t rows, cols, stride;
     int16_t *values;
 } Plane;
-
-static int whole(double tap, int64_t *value)
-{
-    if (!(tap >= -4194304.0 && tap <= 4194304.0) || tap != (double)(int64_t)tap) {
-        PyErr_SetString(PyExc_ValueError, "taps are integers");
-        return -1;
-    }
-    *value = (int64_t)tap;
-    return 0;
-}
-
-static int16_t narrow(int64_t tap)
-{
-    return (int16_t)(tap > INT16_MAX ? INT16_MAX : tap < -INT16_MAX ? -INT16_MAX : tap);
-}
-
-static int push(Taps *taps, Py_ssize_t at, int16_t left, int16_t right)
-{
-    if (taps->count == taps->room) {
-        Py_ssize_t room = 2 * taps->room + 64;
-        Pair *larger = PyMem_Realloc(taps->pairs, (size_t)room * sizeof *larger);
-        if (!larger) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        taps->pairs = larger;
-        taps->room = room;
-    }
-    taps->pairs[taps->count++] = (Pair){at, left, right};
-    return 0;
-}
-
-/* Add one row of taps; `step` -1 turns it. A tap of more than 15 bits becomes several. */
-static int push_row(Taps *taps, const double *row, Py_ssize_t step, Py_ssize_t at)
-{
-    for (Py_ssize_t col = 0; col < taps->side;) {
-        int64_t left = 0, right = 0;
-        if (row[step * col] == 0.0) {
-            col++;
-            continue;
-        }
-        if (whole(row[step * col], &left) < 0 || (col + 1 < taps->side && whole(row[step * (col + 1)], &right) < 0))
-            return -1;
-        taps->sum += left + right;
-        taps->absolute += llabs(left) + llabs(right);
-        while (left || right) {
-            if (push(taps, at + col, narrow(left), narrow(right)) < 0)
-                return -1;
-            left -= narrow(left);
-            right -= narrow(right);
-        }
-        col += 2;
-    }
-    return 0;
-}
-
-/* The turned kernel, as what is multiplied with the values around a place is. */
-static int turned(Taps *taps, const double *kernel, Py_ssize_t stride)
-{
-    for (Py_ssize_t row = 0; row < taps->side; row++)
-        if (push_row(taps, kernel + (taps->side - row) * taps->side - 1, -1, row * stride) < 0)
-            return -1;
-    return 0;
-}
-
-static void sums_portable(const int16_t *restrict from, const Taps *taps, int32_t *restrict sums, Py_ssize_t count)
-{
-    memset(sums, 0, (size_t)count * sizeof *sums);
-    for (Py_ssize_t n = 0; n < taps->count; n++) {
-        const int16_t *at = from + taps->pairs[n].at;
-        uint32_t left = (uint32_t)taps->pairs[n].left, right = (uint32_t)taps->pairs[n].right;
-        for (Py_ssize_t x = 0; x < count; x++)
-            sums[x] = (int32_t)((uint32_t)sums[x] + left * (uint32_t)at[x] + right * (uint32_t)at[x + 1]);
-    }
-}
-
-#ifdef HAS_MADD
-#define AVX2 __attribute__((target("avx2")))
-
-AVX2 static inline void store_turns(int32_t *to, __m256i even, __m256i odd)
-{
-    __m256i low = _mm256_unpacklo_epi32(even, odd), high = _mm256_unpackhi_epi32(even, odd);
-    _mm256_storeu_si256((__m256i *)to, _mm256_permute2x128_si256(low, high, 0x20));
-    _mm256_storeu_si256((__m256i *)(to + 8), _mm256_permute2x128_si256(low, high, 0x31));
-}
-
-AVX2 static inline __m256i added(__m256i sum, const int16_t *at, __m256i taps)
-{
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_loadu_si256((const __m256i *)at), taps));
-}
-
-AVX2 static inline __m256i both(const Pair *pair)
-{
-    return _mm256_set1_epi32((int32_t)((uint32_t)(uint16_t)pair->left | (uint32_t)(uint16_t)pair->right << 16));
-}
-
-AVX2 static void sums64(const int16_t *from, const Taps *taps, int32_t *sums)
-{
-    __m256i even[4], odd[4];
-    for (int k = 0; k < 4; k++)
-        even[k] = odd[k] = _mm256_setzero_si256();
-    for (Py_ssize_t n = 0; n < taps->count; n++) {
-        const int16_t *at = from + taps->pairs[n].at;
-        __m256i pair = both(&taps->pairs[n]);
-        for (int k = 0; k < 4; k++) {
-            even[k] = added(even[k], at + 16 * k, pair);
-            odd[k] = added(odd[k], at + 16 * k + 1, pair);
-        }
-    }
-    for (int k = 0; k < 4; k++)
-        store_turns(sums + 16 * k, even[k], odd[k]);
-}
-
-AVX2 static void sums16(const int16_t *from, const Taps *taps, int32_t *sums)
-{
-    __m256i even = _mm256_setzero_si256(), odd = even;
-    for (Py_ssize_t n = 0; n < taps->count; n++) {
-        const int16_t *at = from + taps->pairs[n].at;
-        __m256i pair = both(&taps->pairs[n]);
-        even = added(even, at, pair);
-        odd = added(odd, at + 1, pair);
-    }
-    store_turns(sums, even, odd);
-}
-
-static int has_avx2(void)
-{
-    return __builtin_cpu_supports("avx2");
-}
-#endif
-
-/* The sums, modulo 2**32, of taps times values at `count` places; `sums` has room for 63 more. */
-static void sum_row(const int16_t *from, const Taps *taps, int32_t *sums, Py_ssize_t count)
-{
-#ifdef HAS_MADD
-    if (has_avx2()) {
-        Py_ssize_t x = 0;
-        for (; x + 48 < count; x += 64)
-            sums64(from + x, taps, sums + x);
-        for (; x < count; x += 16)
-            sums16(from + x, taps, sums + x);
-        return;
-    }
-#endif
-    sums_portable(from, taps, sums, count);
-}
 
 /* How values are taken from the picture and put back. */
 typedef struct {
@@ -301,13 +138,13 @@ static void put_row(Room *room, const Coding *coding, Py_ssize_t row, Py_ssize_t
     put_levels(coding, to, room->levels, count);
 }
 
-static void convolve_plane(Room *room, const Taps *taps, const Coding *coding, Py_ssize_t channel)
+static void convolve_plane(Room *room, const FmTaps *taps, const Coding *coding, Py_ssize_t channel)
 {
     Py_ssize_t rows = room->one.rows - taps->side + 1, cols = room->one.cols - taps->side + 1;
     for (Py_ssize_t y = 0; y < rows; y++) {
-        sum_row(room->one.values + y * room->one.stride, taps, room->sums, cols);
+        fm_taps_sum(room->one.values + y * room->one.stride, taps, room->sums, cols);
         if (room->two.values)
-            sum_row(room->two.values + y * room->two.stride, taps, room->more, cols);
+            fm_taps_sum(room->two.values + y * room->two.stride, taps, room->more, cols);
         put_row(room, coding, y, channel, cols, (uint32_t)taps->sum << 15);
     }
 }
@@ -326,21 +163,21 @@ FM_WIDE static void sum_down(const int32_t *restrict wide, Py_ssize_t stride, co
 }
 
 /* The same where the kernel is the outer product of `axis` with itself: along rows, then down columns. */
-static void convolve_axis(Room *room, const Taps *along, const uint32_t *axis, const Coding *coding, Py_ssize_t channel)
+static void convolve_axis(Room *room, const FmTaps *along, const uint32_t *axis, const Coding *coding, Py_ssize_t channel)
 {
     Py_ssize_t stride = room->one.stride, rows = room->one.rows, cols = room->one.cols - along->side + 1;
     for (Py_ssize_t y = 0; y < rows; y++)
-        sum_row(room->one.values + y * stride, along, room->wide + y * stride, cols);
+        fm_taps_sum(room->one.values + y * stride, along, room->wide + y * stride, cols);
     for (Py_ssize_t y = 0; y + along->side <= rows; y++) {
         sum_down(room->wide + y * stride, stride, axis, along->side, room->sums, cols);
         put_row(room, coding, y, channel, cols, (uint32_t)(along->sum * along->sum) << 15);
     }
 }
 
-static int run_taps(const FmPicture *picture, Taps *taps, const double *kernel, const Coding *coding)
+static int run_taps(const FmPicture *picture, FmTaps *taps, const double *kernel, const Coding *coding)
 {
     Room room;
-    if (turned(taps, kernel, picture->cols + SPARE) < 0)
+    if (fm_taps_turned(taps, kernel, picture->cols + SPARE) < 0)
         return -1;
     if (taps->absolute >= 1 << 23) {
         PyErr_SetString(PyExc_ValueError, "the taps are too large");
@@ -359,11 +196,11 @@ static int run_taps(const FmPicture *picture, Taps *taps, const double *kernel, 
     return 0;
 }
 
-static int run_axis(const FmPicture *picture, Taps *along, const double *axis, const Coding *coding)
+static int run_axis(const FmPicture *picture, FmTaps *along, const double *axis, const Coding *coding)
 {
     Room room;
     uint32_t *down = PyMem_Malloc((size_t)along->side * sizeof *down);
-    if (!down || push_row(along, axis, 1, 0) < 0 || along->absolute != along->sum || along->sum > 256) {
+    if (!down || fm_taps_row(along, axis, 1, 0) < 0 || along->absolute != along->sum || along->sum > 256) {
         if (down && !PyErr_Occurred())
             PyErr_SetString(PyExc_ValueError, "an axis is of integers, none below 0, that sum to no more than 256");
         else if (!down)
@@ -390,7 +227,7 @@ static PyObject *convolve(PyObject *self, PyObject *args)
     (void)self;
     FmPicture codes = {0}, blurred = {0};
     FmVector kernel = {0}, axis = {0}, decode = {0}, encode = {0};
-    Taps taps = {0};
+    FmTaps taps = {0};
     PyObject *given[6];
     int failed = -1;
     if (!PyArg_ParseTuple(args, "OOOOOO", &given[0], &given[1], &given[2], &given[3], &given[4], &given[5]))

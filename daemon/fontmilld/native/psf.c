@@ -3,10 +3,10 @@
 #include "core.h"
 #include "floats.h"
 #include "picture.h"
+#include "square.h"
 
 #include <math.h>
 
-#define TOTAL 65536.0
 /* A pixel of a disc is looked at in so many places each way; their coordinates are odd multiples of 1/16 px. */
 #define SUPERSAMPLE 8
 /* What one moment of a path weighs. */
@@ -14,15 +14,6 @@
 #define MOST_REACH 200.0
 #define MOST_POINTS 4096
 #define MOST_SIDE 4003
-/* What rounding may leave to one tap (nor more than a third of the largest), and how far it may move the centroid (times TOTAL: 0.01 px). */
-#define MOST_REST 128.0
-#define MOST_MOMENT 655
-
-/* A square of sums, `side` = 2 * radius + 1 each way. */
-typedef struct {
-    Py_ssize_t side;
-    int64_t *sums;
-} Square;
 
 typedef struct {
     Py_ssize_t count;
@@ -35,7 +26,7 @@ static int refuse(const char *why)
     return -1;
 }
 
-static int open_square(Square *square, Py_ssize_t side)
+static int open_square(FmSquare *square, Py_ssize_t side)
 {
     square->side = side;
     square->sums = PyMem_Calloc((size_t)(side * side), sizeof *square->sums);
@@ -56,7 +47,7 @@ FM_WIDE static void count_inside(int64_t *restrict row, Py_ssize_t side, int32_t
     }
 }
 
-static int disc(Square *square, double radius)
+static int disc(FmSquare *square, double radius)
 {
     if (!(radius >= 0 && radius <= MOST_REACH))
         return refuse("a disc's radius is out of range");
@@ -133,7 +124,7 @@ static double largest_step(const Path *path)
 }
 
 /* Visit all moments: find how far they reach, or, with a square, spread each over four pixels. */
-static double walk(const Path *path, Square *square)
+static double walk(const Path *path, FmSquare *square)
 {
     const double whole = 6755399441055744.0; /* Adding it rounds, halves to even. */
     double reach = 0, middle = square ? (double)(square->side / 2) : 0;
@@ -158,7 +149,7 @@ static double walk(const Path *path, Square *square)
     return reach;
 }
 
-static int motion(Square *square, PyObject *points)
+static int motion(FmSquare *square, PyObject *points)
 {
     Path path = {0};
     int failed = take_path(&path, points);
@@ -174,7 +165,7 @@ static int motion(Square *square, PyObject *points)
 }
 
 /* The convolution of both; a disc is symmetric. */
-static int swept(Square *square, const Square *one, const Square *other)
+static int swept(FmSquare *square, const FmSquare *one, const FmSquare *other)
 {
     Py_ssize_t side = one->side + other->side - 1;
     if (open_square(square, side) < 0)
@@ -199,91 +190,13 @@ static int rim_is_empty(const double *taps, Py_ssize_t side)
     return side > 1;
 }
 
-static Py_ssize_t largest(const double *taps, Py_ssize_t count)
-{
-    Py_ssize_t at = 0;
-    for (Py_ssize_t n = 1; n < count; n++)
-        if (taps[n] > taps[at])
-            at = n;
-    return at;
-}
-
-static int is_centred(const double *taps, Py_ssize_t side)
-{
-    int64_t along = 0, down = 0;
-    for (Py_ssize_t row = 0; row < side; row++)
-        for (Py_ssize_t col = 0; col < side; col++) {
-            int64_t tap = (int64_t)taps[row * side + col];
-            along += tap * (col - side / 2);
-            down += tap * (row - side / 2);
-        }
-    return llabs(along) <= MOST_MOMENT && llabs(down) <= MOST_MOMENT;
-}
-
-/* Round one by one, or say that what that leaves would show or move the centroid; it goes to the middle, or to the largest. */
-static int round_each(const Square *square, double total, double *taps)
-{
-    Py_ssize_t count = square->side * square->side, at = count / 2;
-    double rest = TOTAL;
-    for (Py_ssize_t n = 0; n < count; n++) {
-        taps[n] = rint((double)square->sums[n] / total * TOTAL);
-        rest -= taps[n];
-    }
-    Py_ssize_t most = largest(taps, count);
-    if (fabs(rest) > MOST_REST || 3 * fabs(rest) > taps[most])
-        return 0;
-    taps[taps[at] + rest < 0 ? most : at] += rest;
-    return is_centred(taps, square->side);
-}
-
-/* Where the n-th is on the way to and fro, row by row. */
-static Py_ssize_t winding(Py_ssize_t n, Py_ssize_t side)
-{
-    Py_ssize_t row = n / side, col = n % side;
-    return row * side + (row % 2 ? side - 1 - col : col);
-}
-
-/* Round so that each takes over what was left before it, from both ends to the middle. */
-static void carry(const Square *square, double total, double *taps)
-{
-    Py_ssize_t side = square->side, count = side * side, middle = count / 2;
-    double rest = TOTAL;
-    for (int back = 0; back < 2; back++) {
-        double sum = 0, before = 0;
-        for (Py_ssize_t n = 0; n < middle; n++) {
-            Py_ssize_t at = winding(back ? count - 1 - n : n, side);
-            sum += (double)square->sums[at];
-            double end = rint(sum / total * TOTAL);
-            taps[at] = end - before;
-            before = end;
-        }
-        rest -= before;
-    }
-    taps[middle] = 0;
-    Py_ssize_t most = 0;
-    for (Py_ssize_t n = 1; rest < 0 && n < count; n++)
-        if (taps[winding(n, side)] > taps[winding(most, side)])
-            most = n;
-    taps[rest >= 0 ? middle : winding(most, side)] += rest;
-}
-
-/* Make taps that sum to TOTAL. */
-static void quantise(const Square *square, double *taps)
-{
-    double total = 0;
-    for (Py_ssize_t n = 0; n < square->side * square->side; n++)
-        total += (double)square->sums[n];
-    if (!round_each(square, total, taps))
-        carry(square, total, taps);
-}
-
-static PyObject *as_kernel(const Square *square)
+static PyObject *as_kernel(const FmSquare *square)
 {
     Py_ssize_t side = square->side;
     double *taps = PyMem_Malloc((size_t)(side * side) * sizeof *taps);
     if (!taps)
         return PyErr_NoMemory();
-    quantise(square, taps);
+    fm_quantise(square, taps);
     Py_ssize_t rim = rim_is_empty(taps, side), inner = side - 2 * rim;
     PyObject *bytes = PyByteArray_FromStringAndSize(NULL, inner * inner * (Py_ssize_t)sizeof *taps);
     if (bytes)
@@ -299,7 +212,7 @@ static PyObject *kernel(PyObject *self, PyObject *args)
 {
     (void)self;
     PyObject *path, *radius, *made = NULL;
-    Square lens = {0}, hand = {0}, both = {0};
+    FmSquare lens = {0}, hand = {0}, both = {0};
     if (!PyArg_ParseTuple(args, "OO", &path, &radius))
         return NULL;
     if (path == Py_None && radius == Py_None)
