@@ -5,7 +5,6 @@ Argument validation, the command line and docs/protocol.md are all made from `VE
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -179,6 +178,8 @@ def refuse_unknown(op: str, args: Mapping[str, Any]) -> None:
 
 
 def _meant(name: str, known: Sequence[str]) -> str:
+    import difflib  # noqa: PLC0415  for slips alone
+
     near = difflib.get_close_matches(name, known, 1)
     return f" Did you mean {near[0]}?" if near else ""
 

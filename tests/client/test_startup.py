@@ -35,6 +35,14 @@ def test_nothing_heavy_is_imported(words: list[str], status: int, without: tuple
     assert not imported(done.stderr) & set(without)
 
 
+@pytest.mark.parametrize("module", ["fontmill.cli.run", "fontmill.cli.sessions", "fontmill.client"])
+def test_what_is_for_slips_and_recipes_alone_is_not_imported(module: str) -> None:
+    done = python("-X", "importtime", "-c", f"import fontmill.cli.main, {module}")
+    assert done.returncode == 0, done.stderr
+    others = imported(python("-X", "importtime", "-c", "import argparse, zmq, msgpack").stderr)
+    assert not (imported(done.stderr) - others) & {*HEAVY, "difflib", "tomllib"}
+
+
 @pytest.mark.soak  # a speed, which depends on the machine
 def test_it_starts_in_less_than_150_ms_of_processor_time_beyond_python_itself() -> None:
     def seconds(*words: str) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tomllib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -114,6 +113,8 @@ def given_args(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _recipe(name: str) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415  few runs have a recipe
+
     path = os.path.abspath(os.path.expanduser(name))
     try:
         with open(path, "rb") as file:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import shutil
 import textwrap
@@ -55,6 +54,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _unknown(word: str, command: str) -> FontmillError:
+    import difflib  # noqa: PLC0415  for slips alone
+
     known = [o.flag for o in (*(COMMANDS[command].options if command else ()), *GLOBALS, HELP) if o.flag]
     flag = word.partition("=")[0]
     near = difflib.get_close_matches(flag, known, 1)
