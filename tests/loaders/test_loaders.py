@@ -53,6 +53,7 @@ def check(project: Path, cache: Path, kinds: list[str]) -> None:
     assert croissant["errors"] == [] and all("datePublished" in warning for warning in croissant["warnings"])
     assert croissant["rewritten"] == json.loads((project / "croissant.json").read_text()), "this is what the library itself writes"
     assert len(croissant["pairs"]) == len(known)
+    assert described(project) == {name for label in known for name in label}
     for kind in kinds:
         assert croissant["names"][kind] == sorted(label[f"{kind}_file_name"].removeprefix("images/") for label in known)
 
@@ -84,6 +85,12 @@ def test_every_preset_gives_columns_of_one_type(tmp_path: Path, fonts: list[Path
     check(project, tmp_path / "cache", ["clear", "blurred", "mask", "kernel"])
 
 
+def described(project: Path) -> set[str]:
+    """The columns of `pairs` in croissant.json."""
+    pairs = json.loads((project / "croissant.json").read_text())["recordSet"][0]
+    return {field["name"] for field in pairs["field"]}
+
+
 # The reader in the documentation ---------------------------------------------------------------------------
 
 
@@ -101,8 +108,9 @@ def batches(data: Any, size: int) -> list[list[Any]]:
 
 
 def test_the_documented_reader_gives_every_pair(tmp_path: Path) -> None:
-    project = made(tmp_path, "read", [font_files(FONT_PACKAGES[1])[0], font_files(FONT_PACKAGES[2])[0]], 7, "--preset", "textzoom-x2")
+    project = made(tmp_path, "read", [font_files(FONT_PACKAGES[1])[0], font_files(FONT_PACKAGES[2])[0]], 7, "--preset", "textzoom-x2", "--masks", "--psf-images")
     data, known = documented_reader()(project), labels(project)
+    assert described(project) == {name for label in known for name in label}
     assert len(data) == len(known) == 14
     items = [item for batch in batches(data, 4) for item in batch]
     for (blurred, clear, text), label in zip(items, known, strict=True):

@@ -29,19 +29,42 @@ _CONTEXT: Final = {
     "repeated": "cr:repeated", "replace": "cr:replace", "samplingRate": "cr:samplingRate", "sc": "https://schema.org/",
     "separator": "cr:separator", "source": "cr:source", "subField": "cr:subField", "transform": "cr:transform",
 }
+# What a label holds but for its pictures: name, type, whether it is a list, and what it says.
 _COLUMNS: Final = (
-    ("index", "sc:Integer", "Number of the pair within its font, from 1."),
-    ("text", "sc:Text", "What stands there: NFC, in logical order."),
-    ("script", "sc:Text", "ISO 15924 code."),
-    ("language", "sc:Text", "Language of the words; empty where there are none."),
-    ("direction", "sc:Text", "ltr or rtl."),
-    ("width", "sc:Integer", "Width of the clear picture, px."),
-    ("height", "sc:Integer", "Height of the clear picture, px."),
-    ("psnr", "sc:Float", "Between the halves, dB."),
-    ("snr", "sc:Float", "Of the blurred half, dB."),
-    ("clear_sha256", "sc:Text", "SHA-256 of the clear picture's file."),
-    ("blurred_sha256", "sc:Text", "SHA-256 of the blurred picture's file."),
+    ("index", "sc:Integer", False, "Number of the pair within its font, from 1."),
+    ("font_id", "sc:Text", False, "The font; its folder in `fonts`."),
+    ("width", "sc:Integer", False, "Width of the clear picture, px."),
+    ("height", "sc:Integer", False, "Height of the clear picture, px."),
+    ("blurred_width", "sc:Integer", False, "Width of the blurred picture, px."),
+    ("blurred_height", "sc:Integer", False, "Height of the blurred picture, px."),
+    ("scale", "sc:Integer", False, "How many times larger the clear picture is."),
+    ("mode", "sc:Text", False, "L or RGB."),
+    ("text", "sc:Text", False, "What stands there: NFC, in logical order."),
+    ("script", "sc:Text", False, "ISO 15924 code."),
+    ("language", "sc:Text", False, "Language of the words; empty where there are none."),
+    ("direction", "sc:Text", False, "ltr or rtl."),
+    ("text_source", "sc:Text", False, "Where the text comes from: words, charset, numbers, codes or file."),
+    ("order", "sc:Text", True, "The steps of the degradation, in order."),
+    ("text_box", "sc:Integer", True, "Box of the ink: x, y, width, height, px."),
+    ("clusters", "sc:Float", True, "Each character: where it begins in the text, its length, and its box: left, top, right, bottom, px."),
+    ("psnr", "sc:Float", False, "Between the halves, dB."),
+    ("snr", "sc:Float", False, "Of the blurred half, dB."),
 )
+# What a label holds as objects: name, whether it is a list of them, what it says, and those members that every one has.
+_OBJECTS: Final = (
+    ("recipe", False, "All that was drawn by lot; some of it.", (
+        ("preset", "sc:Text", "preset", "The preset."), ("size", "sc:Float", "style.size", "Of the type, px per em."),
+        ("light", "sc:Text", "degradation.light", "linear or gamma: the light that was blurred."),
+    )),
+    ("psf", True, "Each blur kernel.", (
+        ("kind", "sc:Text", "kind", "Disc, motion, gaussian ..."), ("size", "sc:Integer", "size", "Its width and height, px."),
+        ("centroid", "sc:Float", "centroid", "Where its centre of mass is: x, y, px."),
+        ("moments", "sc:Float", "moments", "Second moments: xx, xy, yy, px."),
+        ("raw_offset", "sc:Float", "raw_offset", "By how much it was moved to centre it: x, y, px."),
+    )),
+    ("noise", True, "Each noise.", (("kind", "sc:Text", "kind", "The model."), ("seed", "sc:Integer", "seed", "What it was drawn from."))),
+)
+_OF_A_PICTURE: Final = (("bytes", "sc:Integer", "Bytes of the {0} picture's file."), ("sha256", "sc:Text", "SHA-256 of the {0} picture's file."))
 _PICTURES: Final = {
     "clear": "The clear picture.", "blurred": "The blurred picture.",
     "mask": "At each pixel the number of the character that covers it.", "kernel": "The blur kernel.",
@@ -87,13 +110,28 @@ def _files(name: str, encoding: str, description: str, includes: str) -> dict[st
 
 
 def _pairs(kinds: Sequence[str]) -> dict[str, Any]:
-    fields = [_field("pairs", name, kind, told, "labels", {"column": name}) for name, kind, told in _COLUMNS]
+    fields = []
+    for name, kind, several, told in _COLUMNS:
+        field = _field("pairs", name, kind, told, "labels", {"column": name})
+        fields.append({**field, "repeated": True} if several else field)
+    fields += [_object(*described) for described in _OBJECTS]
     for kind in kinds:
         name = f"{kind}_file_name"
         field = _field("pairs", name, "sc:Text", f"Its record in `{kind}`.", "labels", {"column": name})
         field["source"]["transform"] = {"regex": f"{layout.IMAGES_DIR}/(.+)"}
         fields.append(field)
+        fields += [_field("pairs", f"{kind}_{name}", of, told.format(kind), "labels", {"column": f"{kind}_{name}"}) for name, of, told in _OF_A_PICTURE]
     return {"@type": "cr:RecordSet", "@id": "pairs", "name": "pairs", "description": "The labels.", "field": fields}
+
+
+def _object(name: str, several: bool, told: str, members: Sequence[tuple[str, str, str, str]]) -> dict[str, Any]:
+    fields = []
+    for member, kind, path, about in members:
+        field = _field(f"pairs/{name}", member, kind, about, "labels", {"column": name})
+        field["source"]["transform"] = {"jsonPath": path}
+        fields.append(field)
+    described = {"@type": "cr:Field", "@id": f"pairs/{name}", "name": name, "description": told, "subField": fields}
+    return {**described, "repeated": True} if several else described
 
 
 def _pictures(kind: str) -> dict[str, Any]:

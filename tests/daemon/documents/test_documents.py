@@ -100,7 +100,8 @@ def test_croissant_describes_every_kind_of_picture_and_every_licence() -> None:
         "fonts/*/metadata.jsonl", "fonts/*/images/*_clear.png", "fonts/*/images/*_blurred.png", "fonts/*/images/*_mask.png"]
     assert [records["name"] for records in told["recordSet"]] == ["pairs", "clear", "blurred", "mask"]
     known = {files["@id"] for files in told["distribution"]}
-    assert all(field["source"]["fileSet"]["@id"] in known for records in told["recordSet"] for field in records["field"])
+    leaves = [leaf for records in told["recordSet"] for field in records["field"] for leaf in field.get("subField", [field])]
+    assert all(leaf["source"]["fileSet"]["@id"] in known for leaf in leaves)
     assert told["description"].startswith("7 pairs")
 
 
