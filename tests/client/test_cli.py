@@ -167,6 +167,26 @@ def test_status_of_a_folder_without_a_daemon_points_to_detect(cli: Cli, folder: 
     assert "`fontmill detect /data/plates`" in done.err
 
 
+@pytest.mark.parametrize(("said", "code"), [
+    (json.dumps({"schema_version": 1, "stats": {}, **fake.status(status="paused")}), 0), ("[]", 3), ("{", 3), ('{"session_id": 7}', 3), (None, 3),
+])
+def test_status_of_a_folder_without_a_daemon_is_what_the_project_said_last(
+    cli: Cli, tmp_path: Path, said: str | None, code: int, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("FONTMILL_SOCKET", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr("fontmill.endpoint.SYSTEM_SOCKET", str(tmp_path / "none.sock"))
+    if said is not None:
+        (tmp_path / "progress.json").write_text(said)
+    done = cli("status", str(tmp_path), "--json")
+    assert done.code == code
+    if code == 0:
+        assert json.loads(done.out) == fake.status(status="paused")
+        assert "the project itself said last" in done.err
+    else:
+        assert json.loads(done.out)["error"]["n"] == "not-running"
+
+
 OPENING = fake.status(phase="preparing", total_samples=0, exported_samples=0, processing_rate=0.0, durable_samples=0, estimated_time_remaining=None, fonts={})
 
 

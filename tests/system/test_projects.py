@@ -185,6 +185,9 @@ def test_a_folder_needs_no_service_to_be_verified_and_repaired(tmp_path: Path, f
     assert fontmill("repair", str(project), **alone).returncode == 0
     assert fontmill("verify", str(project), **alone).returncode == 0
     assert tree_digest(project) == before
+    told = fontmill("status", str(project), "--json", **alone)
+    assert (told.returncode, json.loads(told.stdout)["status"]) == (0, "completed")
+    assert "the project itself said last" in told.stderr
     named = fontmill("--socket", str(tmp_path / "none.sock"), "verify", str(project), **alone)
     assert named.returncode == 3, "who names a daemon wants that one"
     assert not list(tmp_path.glob("fontmill-run-*"))

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from fontmill.cli.arguments import TIMEOUT, Invocation
+from fontmill.cli.ondisk import socket_named
 from fontmill.cli.private import PrivateDaemon, program
-from fontmill.endpoint import SOCKET_VARIABLE, Endpoint
+from fontmill.endpoint import Endpoint
 from fontmill.errors import FontmillError, invalid
 
 
@@ -31,7 +32,7 @@ def served(call: Invocation, roots: tuple[str, ...]) -> Iterator[None]:
 
 def alone(call: Invocation, roots: tuple[str, ...]) -> bool:
     """Whether a command about folders has no daemon: nobody names a socket, and none runs that may look at them."""
-    if not roots or call.options.socket or os.environ.get(SOCKET_VARIABLE):
+    if not roots or socket_named(call):
         return False
     return not runs() or _minds_other_folders(call, roots)
 

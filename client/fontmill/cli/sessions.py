@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fontmill.cli.arguments import Invocation
+from fontmill.cli.ondisk import last_told, socket_named
 from fontmill.cli.simple import lines
 from fontmill.cli.text import (
     clean,
@@ -56,10 +57,15 @@ def status(call: Invocation) -> int:
     try:
         answer = call.client().call("status", args)
     except FontmillError as error:
-        if error.slug != "not-running" or not str(args.get("session", "")).startswith("/"):
+        named = str(args.get("session", ""))
+        if error.slug != "not-running" or not named.startswith("/"):
             raise
-        action = f"`fontmill detect {args['session']}` tells without one how far a project is."
-        raise FontmillError(error.slug, error.message, error.details, action) from error
+        told = None if socket_named(call) else last_told(named)
+        if told is None:
+            action = f"`fontmill detect {named}` tells without one how far a project is."
+            raise FontmillError(error.slug, error.message, error.details, action) from error
+        call.output.note(f"No daemon answers; this is what the project itself said last, at {clean(told.get('last_updated', '?'))}.")
+        answer = told
     if "session" in args:
         call.output.result(answer, status_lines(answer))
     else:

@@ -107,7 +107,7 @@ _ROWS = (
             RECIPE, SHEET), "preview:run", "Needs no service and writes nothing but the picture. A recipe for `run` does here too."),
     _verb("pause", NO_WAIT, handler="sessions:pause", notes="Waits until no picture is being written any more."),
     _any_session(_verb("resume", ALL, handler="resume:run", notes="With no session: shows what can be resumed, and asks.")),
-    _verb("status", handler="sessions:status"),
+    _verb("status", handler="sessions:status", notes="A project's folder needs no daemon: then its own last word is shown."),
     _verb("list", handler="sessions:listing"),
     _verb("fonts", handler="sessions:fonts"),
     Command("watch", "Show sessions live; on a pipe, one line an event.", verb_options("status"), "watch:run",
