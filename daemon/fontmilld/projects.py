@@ -190,21 +190,24 @@ class ProjectOperations:
 
         self.verify(name, "full", verified)
 
-    def _drawn_alike(self, name: str, pairs: deque[tuple[str, int]], then: Callable[[], None], done: Done) -> None:
+    def _drawn_alike(self, name: str, pairs: deque[tuple[str, int]], then: Callable[[], None], done: Done,
+                     otherwise: Mapping[str, int] = {}) -> None:
         """Run `then` unless one of `pairs`, drawn anew, is another than its sound label says: that is an error for `done`.
 
-        A pair that cannot be drawn now says nothing.
+        It names every font of which that is true; `otherwise` are those known, with a pair of each. A pair that cannot be drawn
+        now says nothing.
         """
         if not pairs:
-            then()
+            done(_drawn_otherwise(otherwise)) if otherwise else then()
             return
         font_id, index = pairs.popleft()
 
         def drawn(answer: Any) -> None:
             if not isinstance(answer, FontmillError) and answer["as_recorded"] is False:
-                done(_drawn_otherwise(font_id, index))
+                left = deque(pair for pair in pairs if pair[0] != font_id)
+                self._drawn_alike(name, left, then, done, {**otherwise, font_id: index})
             else:
-                self._drawn_alike(name, pairs, then, done)
+                self._drawn_alike(name, pairs, then, done, otherwise)
 
         self.rebuild(name, font_id, index, drawn)
 
@@ -293,10 +296,13 @@ def _other_session() -> FontmillError:
         action="Restore session.json or summary.json from a copy, then repair; or delete the project.")
 
 
-def _drawn_otherwise(font_id: str, index: int) -> FontmillError:
+def _drawn_otherwise(pairs: Mapping[str, int]) -> FontmillError:
+    """The error that names one pair of every font that is drawn otherwise; there is at least one."""
+    (font_id, index), *others = pairs.items()
+    too = f", and so do those of {', '.join(name for name, _ in others)}" if others else ""
     return FontmillError(
-        "fingerprint-differs", f"Pair {index} of {font_id} draws differently now than its label says; nothing was changed.",
-        {"font": font_id, "index": index},
+        "fingerprint-differs", f"Pair {index} of {font_id} draws differently now than its label says{too}; nothing was changed.",
+        {"font": font_id, "index": index, "fonts": [*pairs]},
         action="Restore session.json as it was, and the versions that its fingerprint names; `fontmill rebuild` shows the pair.")
 
 

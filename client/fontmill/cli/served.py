@@ -38,7 +38,7 @@ def alone(call: Invocation, roots: tuple[str, ...]) -> bool:
 
 
 def _minds_other_folders(call: Invocation, roots: tuple[str, ...]) -> bool:
-    """Whether the daemon that runs refuses such a command because the folder lies outside its roots."""
+    """Whether the daemon that runs refuses such a command: the folder lies outside its roots, or it serves other users."""
     from fontmill.client import Client  # noqa: PLC0415  as in Invocation.client
 
     args = call.verb_args()
@@ -47,7 +47,7 @@ def _minds_other_folders(call: Invocation, roots: tuple[str, ...]) -> bool:
         with Client(timeout=call.timeout or TIMEOUT) as client:
             client.call("list", {"output_path": wanted})
     except FontmillError as error:
-        return error.slug == "path-not-allowed"
+        return error.slug in ("path-not-allowed", "denied")
     return False
 
 
