@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import random
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from fontmilld.pool.messages import BatchDone, BatchFailed, ProbeTask, Ready, decode, encode
-from fontmilld.pool.process import CHILD_NICENESS, Launcher, LocalChild, Wedged
+from fontmilld.pool.process import CHILD_NICENESS, KEPT_BYTES, RECEIVE_BYTES, Launcher, LocalChild, Wedged
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -133,7 +137,7 @@ def test_nobody_is_left_after_the_supervisor_is_killed():
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import children, select\n"
-        "from fontmilld.pool.process import CHILD_NICENESS, Launcher\n"
+        "from fontmilld.pool.process import CHILD_NICENESS, KEPT_BYTES, RECEIVE_BYTES, Launcher\n"
         "def main():\n"
         "    launcher = Launcher()\n"
         "    born = [launcher.launch(m) for m in (children.echo, children.echo, children.deaf)]\n"
@@ -182,3 +186,21 @@ def is_running(pid: int) -> bool:
 def test_a_message_is_decoded_as_it_was_encoded(message):
     got = decode(encode(message)[4:])
     assert got.serial == message.serial if isinstance(message, BatchDone) else got == message
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_messages_are_whole_wherever_the_stream_was_cut(seed):
+    draw = random.Random(seed)
+    sizes = [draw.choice((0, 10, 3000, RECEIVE_BYTES - 40, RECEIVE_BYTES, 3 * RECEIVE_BYTES, KEPT_BYTES + 5)) for _ in range(12)]
+    sent = [BatchDone(number, draw.randbytes(size), 1, (), size) for number, size in enumerate(sizes)]
+    stream = b"".join(map(encode, sent))
+    cuts = sorted({0, len(stream), *(draw.randrange(len(stream)) for _ in range(40)), *range(50_000, len(stream), 50_000)})
+    ours, theirs = socket.socketpair()
+    child, got = LocalChild(SimpleNamespace(pid=0), ours), []
+    with ours, theirs:
+        for start, end in pairwise(cuts):
+            theirs.sendall(stream[start:end])
+            got += child.receive() or []
+        theirs.close()
+        assert child.receive() is None
+    assert got == sent
