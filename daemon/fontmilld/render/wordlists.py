@@ -29,8 +29,11 @@ def top_words(tag: str, count: int) -> list[str]:
             raise ValueError(f"the word list of {tag!r} is in another format")
         words: list[str] = []
         while len(words) < count and bands:
-            words += [word for word in unpacker.unpack() if not (word[:1].isdigit() and _NUMBER.match(word))]
-            bands -= 1
+            more: list[str] = []
+            while len(words) + len(more) < count and bands:  # most bands have a few words: they are judged together
+                more += unpacker.unpack()
+                bands -= 1
+            words += [word for word in more if not (word[:1].isdigit() and _NUMBER.match(word))]
         return words[:count]
 
 
