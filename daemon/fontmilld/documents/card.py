@@ -93,5 +93,5 @@ def _row(account: Account) -> str:
 
 def _cell(text: str) -> str:
     """A font's name is foreign text: it may not break out of its cell."""
-    printable = "".join(c if c.isprintable() else " " for c in text[:100])
+    printable = cut if (cut := text[:100]).isprintable() else "".join(c if c.isprintable() else " " for c in cut)
     return printable.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")

@@ -56,10 +56,10 @@ def _candidates(sketches: Sequence[Sketch]) -> list[tuple[int, int]]:
             # Two grids, half a cell apart: lengths that differ by little meet in one of them.
             for shift in (0, 2):
                 alike[cp, shift, (advance + shift) // 4, (width + shift) // 4].append(at)
-    met: Counter[tuple[int, int]] = Counter()
-    for places in alike.values():
-        for number, at in enumerate(places):
-            met.update((at, other) for other in places[number + 1 : number + 1 + _CROWD])
+    met = Counter(
+        (at, other) for places in alike.values()
+        for number, at in enumerate(places) for other in places[number + 1 : number + 1 + _CROWD]
+    )
     return sorted(pair for pair, times in met.items() if times >= min(_FEWEST, *(len(sketches[n]) for n in pair)))
 
 

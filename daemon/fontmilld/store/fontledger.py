@@ -42,7 +42,8 @@ def distrust(tree: Tree, checkpoint: Checkpoint, stamp: Stamp) -> None:
 
 @dataclass(slots=True)
 class FontLedger:
-    """`state` is what counts now, `settled` what a barrier covers. `touched` when the next commit must say more.
+    """`state` is what counts now, `settled` what a barrier covers. `waiting` has the ids of all fonts of
+    which the next commit must say more; their ledgers share it.
 
     `torn` after a failed append, until the journal is cut back. `fresh` are indices no barrier covers yet.
     """
@@ -54,10 +55,19 @@ class FontLedger:
     state: FontState
     settled: FontState
     previous: Mark
-    touched: bool = False
+    waiting: set[str] = field(default_factory=set)
     torn: bool = False
     fresh: RangeSet = _NONE
     display: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def touched(self) -> bool:
+        """Whether the next commit must say more of this font."""
+        return self.info.font_id in self.waiting
+
+    @touched.setter
+    def touched(self, touched: bool) -> None:
+        (self.waiting.add if touched else self.waiting.discard)(self.info.font_id)
 
     @property
     def _journal(self) -> str:

@@ -56,13 +56,15 @@ class SessionStore:
         self._staged: list[str] = []
         self._progress: bytes | None = None
         found = fonts or {}
+        # Asked for at every command of the writer: not by a look at each of thousands of fonts.
+        self._waiting = {info.font_id for info in session.fonts if info.accepted} & unsaved
         self._fonts = {
-            info.font_id: self._ledger(info, found.get(info.font_id) or FontState(info.font_id), info.font_id in unsaved)
+            info.font_id: self._ledger(info, found.get(info.font_id) or FontState(info.font_id))
             for info in session.fonts if info.accepted
         }
 
-    def _ledger(self, info: FontInfo, state: FontState, touched: bool) -> FontLedger:
-        return FontLedger(self.tree, info, self.session.config, self._stamp, state, state, state.mark, touched)
+    def _ledger(self, info: FontInfo, state: FontState) -> FontLedger:
+        return FontLedger(self.tree, info, self.session.config, self._stamp, state, state, state.mark, self._waiting)
 
     @property
     def states(self) -> dict[str, FontState]:
@@ -81,7 +83,7 @@ class SessionStore:
     @property
     def wants_commit(self) -> bool:
         """Whether a commit has anything to do."""
-        return bool(self._pending or self._staged) or any(font.touched for font in self._fonts.values())
+        return bool(self._pending or self._staged or self._waiting)
 
     # Batches -----------------------------------------------------------------------------------------
 
@@ -114,7 +116,7 @@ class SessionStore:
 
     def _commit(self, barrier: bool) -> Committed:
         self._refuse_if_broken()
-        fonts = [font for font in self._fonts.values() if font.touched]
+        fonts = [self._fonts[name] for name in sorted(self._waiting)]
         if not fonts and not self._staged:
             self._flush_progress()
             return Committed(durable=barrier)
@@ -191,7 +193,7 @@ class SessionStore:
         return RolledBack(self.epoch, {name: font.state for name, font in self._fonts.items()})
 
     def _discard_staged(self) -> None:
-        touched = [layout.checkpoint_file(name) for name, font in self._fonts.items() if font.touched]
+        touched = [layout.checkpoint_file(name) for name in sorted(self._waiting)]
         for name in (*touched, *self._staged):
             self.tree.remove(name + layout.PART_SUFFIX)
         self._staged.clear()

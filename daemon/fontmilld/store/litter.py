@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -70,13 +71,18 @@ def remove_links(tree: Tree, session: ExportSession) -> None:
                 tree.remove(name)
 
 
+# One for all fonts of a session.
+@functools.lru_cache(maxsize=8)
+def _numbered(kinds: str, width: int) -> re.Pattern[str]:
+    return re.compile(rf"([0-9]{{{width}}})_(?:{kinds})\.png")
+
+
 def own_images(font_id: str, config: ExportConfig) -> Callable[[str], int]:
     """A function of file names: the index of the image that a session of this configuration gives the name to, 0 for none."""
-    kinds, width = "|".join(config.image_kinds), layout.index_width(config.num_samples)
-    own = re.compile(rf"{re.escape(font_id)}_([0-9]{{{width}}})_(?:{kinds})\.png")
+    own, prefix = _numbered("|".join(config.image_kinds), layout.index_width(config.num_samples)), f"{font_id}_"
 
     def index_of(name: str) -> int:
-        match = own.fullmatch(name)
+        match = own.fullmatch(name, len(prefix)) if name.startswith(prefix) else None
         index = int(match[1]) if match else 0
         return index if index <= config.num_samples else 0
 
