@@ -93,6 +93,7 @@ class ManagedSession:
     _resetting: bool = False
     _delayed: bool = False
     _given: bool = False
+    _held_lines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     # Taking up ---------------------------------------------------------------------------------------
 
@@ -585,6 +586,7 @@ class ManagedSession:
         self._stop_writer()
 
     def _stop_writer(self, then: Callable[[], None] = lambda: None) -> None:
+        self._write_logs()
         self._stopped = True
         self.writer.stop(settle=True, then=then)
 
@@ -598,7 +600,7 @@ class ManagedSession:
         """Whether no picture is being written, everything drawn is on record, and, after the end, the tree is free."""
         if self.life.ended and self.lock is not None:
             return False
-        return not self._out and (not self._records or bool(self.life.reasons and self._refused)) and not self._calls
+        return not (self._out or self._calls or self._held_lines) and (not self._records or bool(self.life.reasons and self._refused))
 
     @property
     def in_flight(self) -> int:
@@ -709,12 +711,24 @@ class ManagedSession:
 
     def _write_log(self, name: str, event: str, fields: Mapping[str, Any]) -> None:
         """One line in the project's own logs; written, like all else in the tree, by the writer's thread."""
-        logs = self.logs
-        if logs is None or self._stopped:
+        self._write_logs((name, event, dict(fields)))
+
+    def _hold_line(self, event: str, fields: Mapping[str, Any]) -> None:
+        """A line of `export.log` that may wait a moment for others: one for each of thousands of fonts costs too much."""
+        if not self._held_lines:
+            self.around.call_later(EVENT_SECONDS, self._write_logs)
+        self._held_lines.append((event, {"at": self.around.utc(), **fields}))
+
+    def _write_logs(self, *lines: tuple[str, str, dict[str, Any]]) -> None:
+        """What is held, and then `lines`, each a log's name, an event and its fields."""
+        held, self._held_lines = self._held_lines, []
+        logs, written = self.logs, [*((layout.EXPORT_LOG, *line) for line in held), *lines]
+        if logs is None or self._stopped or not written:
             return
 
         def write(_: SessionStore) -> None:
-            logs.write(name, event, dict(fields))
+            for line in written:
+                logs.write(*line)
             logs.flush()
 
         self._call(("log", ""), write)
@@ -722,7 +736,9 @@ class ManagedSession:
     def _tell(self, kind: str, data: Mapping[str, Any], quiet: bool = False) -> None:
         if not quiet:
             log.info("session %s: %s", self.id, kind)
-        self._write_log(layout.EXPORT_LOG, kind, data)
+            self._write_log(layout.EXPORT_LOG, kind, data)
+        else:
+            self._hold_line(kind, data)
         self.around.publish(kind, self.id, data)
         self.around.changed(self)
 

@@ -50,6 +50,24 @@ def test_a_session_runs_to_its_end_and_lets_go_of_the_tree():
     assert summary["exported_samples"] == 80
 
 
+def test_the_log_of_a_complete_session_tells_of_every_font_in_order():
+    house = House()
+    house.start()
+    told = [(line["event"], line.get("font")) for line in map(orjson.loads, house.files()["logs/export.log"].splitlines())]
+    fonts = sorted({font for _, font in told if font})
+    assert len(fonts) == 2 and told[-1] == ("session-completed", None)
+    for font in fonts:
+        assert told.index(("font-started", font)) < told.index(("font-completed", font))
+
+
+def test_a_line_about_a_font_reaches_the_log_while_its_session_goes_on():
+    house = House()
+    session = house.start(settle=False, samples=500)
+    house.loop.advance(1)
+    assert session.status()["status"] == "active"
+    assert b'"font-started"' in house.files()["logs/export.log"]
+
+
 @pytest.mark.parametrize("why", ["it was not compiled", ""])
 def test_a_session_without_the_compiled_core_says_so_once(caplog, why):
     house = House()
