@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, FontInfo, ValidationResult
@@ -17,12 +17,17 @@ ATTEMPTS = 3
 TELL_SECONDS = 0.5
 
 
+_NOT_DRAWN_BY: Final = frozenset({"sketch", "near_duplicates"})
+"""What a font's record tells of its likeness to others: long, and no worker looks at it."""
+
+
 def context_of(session: ExportSession, path: str, info: FontInfo) -> FontContext:
     """All a worker needs to know about one font of a session whose project lies at `path`."""
+    record = {key: value for key, value in info.record.items() if key not in _NOT_DRAWN_BY}
     return FontContext(
         session_id=session.session_id, font_id=info.font_id, project_path=path,
         num_samples=session.config.num_samples, source=info.source, sha256=info.sha256,
-        face_index=info.face_index, settings=session.config.identity(), record=info.record,
+        face_index=info.face_index, settings=session.config.identity(), record=record,
     )
 
 
