@@ -37,9 +37,17 @@ def default_socket() -> str:
 def find_socket() -> str:
     """The control socket a client uses when nobody names one: the user's own daemon, else the system's."""
     own = default_socket()
-    if os.environ.get(SOCKET_VARIABLE) or Path(own).exists() or not Path(SYSTEM_SOCKET).exists():
+    if os.environ.get(SOCKET_VARIABLE) or _may_exist(own) or not _may_exist(SYSTEM_SOCKET):
         return own
     return SYSTEM_SOCKET
+
+
+def _may_exist(path: str) -> bool:
+    """Whether there is such a file, also where only others may look: `Endpoint.identity` says then who may not."""
+    try:
+        return Path(path).exists()
+    except PermissionError:
+        return True
 
 
 class Endpoint:

@@ -26,6 +26,8 @@ from fontmilld.store.text import keep_text, kept_text
 from fontmilld.store.tree import Tree
 
 SHOWN_DIFFERENCES = 6
+SHOWN_CHARACTERS = 100
+SHOWN_BEFORE = 40
 
 
 Mend = Callable[[SessionStore, Recovery], Recovery]
@@ -239,12 +241,20 @@ def _differences(found: ExportSession, wanted: ExportSession) -> list[str]:
 
 def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     return [
-        f"{name} is {_short(wanted.get(name))} and was {_short(found.get(name))}"
+        "{} is {} and was {}".format(name, *_shortened(repr(wanted.get(name)), repr(found.get(name))))
         for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name)
     ]
 
 
-def _short(value: Any) -> str:
-    """A preset's source is too long for a sentence."""
-    shown = repr(value)
-    return shown if len(shown) <= 100 else f"{shown[:60]}... ({len(shown)} characters)"
+def _shortened(one: str, other: str) -> tuple[str, str]:
+    """A preset's source is too long for a sentence: what is about the first place where the two part."""
+    alike = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    start = max(0, alike - SHOWN_BEFORE)
+    return _cut(one, start), _cut(other, start)
+
+
+def _cut(shown: str, start: int) -> str:
+    if len(shown) <= SHOWN_CHARACTERS:
+        return shown
+    end = start + SHOWN_CHARACTERS
+    return f"{'...' if start else ''}{shown[start:end]}{'...' if end < len(shown) else ''}"

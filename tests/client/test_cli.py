@@ -169,6 +169,7 @@ def test_status_of_a_folder_without_a_daemon_points_to_detect(cli: Cli, folder: 
 
 @pytest.mark.parametrize(("said", "code"), [
     (json.dumps({"schema_version": 1, "stats": {}, **fake.status(status="paused")}), 0), ("[]", 3), ("{", 3), ('{"session_id": 7}', 3), (None, 3),
+    ("[" * 100_000, 3), ('{"session_id": "x"}', 3), (json.dumps(fake.status(pause_reasons=7)), 3), (json.dumps(fake.status(exported_samples=None)), 3),
 ])
 def test_status_of_a_folder_without_a_daemon_is_what_the_project_said_last(
     cli: Cli, tmp_path: Path, said: str | None, code: int, monkeypatch: pytest.MonkeyPatch,
@@ -200,6 +201,29 @@ def test_a_session_that_is_being_opened_shows_no_counters_as_if_its_work_were_lo
     assert json.loads(cli("status", "s", "--json").out) == OPENING
     daemon.answers["status"] = {**OPENING, "status": "paused", "pause_reasons": ["fault"]}
     assert cli("status", "s").out.splitlines()[-1] == "status     paused (the storage failed)"
+
+
+@pytest.mark.parametrize("plant", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_nothing_in_place_of_a_project_s_progress_holds_status_up(
+    cli: Cli, tmp_path: Path, plant: Any, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("FONTMILL_SOCKET", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr("fontmill.endpoint.SYSTEM_SOCKET", str(tmp_path / "none.sock"))
+    plant(tmp_path / "progress.json")
+    assert cli("status", str(tmp_path)).code == 3
+
+
+def test_status_of_a_folder_that_the_daemon_does_not_know_is_what_the_project_said_last(
+    cli: Cli, daemon: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    daemon.answers["status"] = FontmillError("unknown-session")
+    (tmp_path / "progress.json").write_text(json.dumps(fake.status(status="paused")))
+    assert cli("status", str(tmp_path)).code == 1, "a socket is named: that daemon's word counts"
+    monkeypatch.delenv("FONTMILL_SOCKET", raising=False)
+    monkeypatch.setattr("fontmill.endpoint.find_socket", lambda: str(daemon.path))
+    done = cli("status", str(tmp_path), "--json")
+    assert (done.code, json.loads(done.out)["status"]) == (0, "paused")
 
 
 def test_list(cli: Cli, daemon: Any) -> None:
@@ -423,6 +447,16 @@ def test_watch_on_a_pipe_prints_events_until_the_end(cli: Cli, daemon: Any) -> N
     assert (done.code, [json.loads(line)["kind"] for line in done.out.splitlines()]) == (0, ["progress", "session-completed"])
     daemon.answers["status"] = final
     assert cli("watch", "5e55").out.count("\n") == 1
+
+
+def test_watch_on_a_pipe_begins_with_how_the_session_stands(cli: Cli, daemon: Any) -> None:
+    def answer(request: Any) -> Any:
+        if sum(r.op == "status" for r in daemon.requests) == 2:
+            daemon.publish_now("session-failed", "5e55104a")
+        return fake.status(status="paused", pause_reasons=["user"])
+
+    daemon.answers["status"] = answer
+    assert "paused" in cli("watch", "5e55").err
 
 
 def test_a_broken_pipe_is_quiet(daemon: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -45,6 +46,25 @@ def test_a_client_prefers_the_users_daemon_over_the_systems(monkeypatch: pytest.
     (tmp_path / "fontmill").mkdir()
     Path(default_socket()).touch()
     assert find_socket() == default_socket()
+
+
+def test_a_system_daemon_out_of_reach_denies_access(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("FONTMILL_SOCKET", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    system = str(tmp_path / "closed" / "system.sock")
+    monkeypatch.setattr(endpoint, "SYSTEM_SOCKET", system)
+    look = Path.stat
+
+    def closed(path: Path, **how: bool) -> os.stat_result:
+        if str(path) == system:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return look(path, **how)
+
+    monkeypatch.setattr(Path, "stat", closed)
+    assert find_socket() == system
+    with pytest.raises(FontmillError) as caught:
+        Endpoint().identity()
+    assert caught.value.slug == "denied"
 
 
 def test_nobody_there(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from typing import Any
 
 from fontmill.cli.arguments import Invocation
@@ -12,6 +13,13 @@ from fontmill.endpoint import SOCKET_VARIABLE
 MOST_PROGRESS_BYTES = 1 << 20
 ONLY_ON_DISK = frozenset({"schema_version", "stats", "performance"})
 
+SHAPE: dict[str, type] = {
+    **dict.fromkeys(("session_id", "project_name", "output_path", "status", "reason", "last_updated"), str),
+    **dict.fromkeys(("total_samples", "exported_samples", "failed_samples", "skipped_samples", "durable_samples"), int),
+    "pause_reasons": list, "fonts": dict,
+}
+"""What of a status object is shown, by type."""
+
 
 def socket_named(call: Invocation) -> bool:
     """Whether the user wants one daemon, and no other."""
@@ -19,12 +27,23 @@ def socket_named(call: Invocation) -> bool:
 
 
 def last_told(project: str) -> dict[str, Any] | None:
-    """The status object that a project's own progress.json holds, or None. It lags while the project is worked on, and is `active` after a crash."""
+    """The status object that a project's own progress.json holds, or None where there is none to be trusted with showing.
+
+    It lags while the project is worked on, and is `active` after a crash.
+    """
     try:
-        with open(os.path.join(project, "progress.json"), "rb") as file:
-            found = json.loads(file.read(MOST_PROGRESS_BYTES))
-    except (OSError, ValueError):
+        found = json.loads(_read(os.path.join(project, "progress.json")))
+    except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or not isinstance(found.get("session_id"), str):
+    if not isinstance(found, dict) or not all(isinstance(found.get(name), kind) for name, kind in SHAPE.items()):
         return None
     return {name: value for name, value in found.items() if name not in ONLY_ON_DISK}
+
+
+def _read(path: str) -> bytes:
+    """The first MOST_PROGRESS_BYTES of a file; nothing that is put in its place can hold the reader up."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise ValueError("not a regular file")
+        return file.read(MOST_PROGRESS_BYTES)

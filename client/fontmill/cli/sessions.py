@@ -58,13 +58,15 @@ def status(call: Invocation) -> int:
         answer = call.client().call("status", args)
     except FontmillError as error:
         named = str(args.get("session", ""))
-        if error.slug != "not-running" or not named.startswith("/"):
+        if error.slug not in ("not-running", "unknown-session", "denied") or not named.startswith("/"):
             raise
         told = None if socket_named(call) else last_told(named)
         if told is None:
+            if error.slug != "not-running":
+                raise
             action = f"`fontmill detect {named}` tells without one how far a project is."
             raise FontmillError(error.slug, error.message, error.details, action) from error
-        call.output.note(f"No daemon answers; this is what the project itself said last, at {clean(told.get('last_updated', '?'))}.")
+        call.output.note(f"No daemon knows it; this is what the project itself said last, at {clean(told.get('last_updated', '?'))}.")
         answer = told
     if "session" in args:
         call.output.result(answer, status_lines(answer))

@@ -29,6 +29,9 @@ def run(call: Invocation) -> int:
         if bars:
             for status in sessions:
                 bars.update(status)
+        elif not call.output.as_json:
+            for status in sessions:
+                call.output.note(status_line(status))  # of a paused session no event may ever come
         if session and answer.get("status") in ("completed", "failed"):
             call.output.result(answer, [status_line(answer)])
             return outcome(answer)

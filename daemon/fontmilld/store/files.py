@@ -63,6 +63,7 @@ class LocalFolder:
     def _whole(self, fd: int, size: int, most: int) -> bytes:
         with suppress(OSError):  # advice only
             self._kernel.forget(fd)
+        most = min(most, size + 1)  # a label may claim any size; no buffer is made for more than there is
         data = self._kernel.read(fd, most)
         # What is as long as it was a moment ago is whole: no read only to find its end.
         while len(data) not in (size, most) and (more := self._kernel.read(fd, most - len(data))):
