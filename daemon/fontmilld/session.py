@@ -716,8 +716,12 @@ class ManagedSession:
     def _hold_line(self, event: str, fields: Mapping[str, Any]) -> None:
         """A line of `export.log` that may wait a moment for others: one for each of thousands of fonts costs too much."""
         if not self._held_lines:
-            self.around.call_later(EVENT_SECONDS, self._write_logs)
+            self.around.call_later(EVENT_SECONDS, self._write_held)
         self._held_lines.append((event, {"at": self.around.utc(), **fields}))
+
+    def _write_held(self) -> None:
+        self._write_logs()
+        self.around.changed(self)  # it may be quiescent now, and no answer of the writer says so where it has been stopped
 
     def _write_logs(self, *lines: tuple[str, str, dict[str, Any]]) -> None:
         """What is held, and then `lines`, each a log's name, an event and its fields."""

@@ -60,6 +60,16 @@ def test_the_log_of_a_complete_session_tells_of_every_font_in_order():
         assert told.index(("font-started", font)) < told.index(("font-completed", font))
 
 
+def test_a_line_told_after_the_end_keeps_nobody_waiting():
+    house = House()
+    session = house.start()
+    session._tell("font-completed", {"font": "late"}, quiet=True)
+    waited = []
+    house.manager.wait(session.id, True, waited.append)
+    house.loop.advance(1)
+    assert waited and waited[0]["quiescent"]
+
+
 def test_a_line_about_a_font_reaches_the_log_while_its_session_goes_on():
     house = House()
     session = house.start(settle=False, samples=500)
