@@ -87,6 +87,8 @@ class FontLedger:
 
     def append(self, record: BatchRecord) -> None:
         """See SessionStore.append."""
+        if record.lines.count(b"\n") != len(record.done):
+            raise FontmillError("internal", "A batch does not have one label line per finished sample.")
         if self.state.done & record.done:
             raise FontmillError("internal", "A batch repeats samples that are done.")
         self.mend()

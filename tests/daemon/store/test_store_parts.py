@@ -206,6 +206,13 @@ def test_the_cost_of_a_batch_does_not_grow(store):
     assert len(disk.files(PROJECT)["fonts/font-0/progress.json"]) < 700
 
 
+def test_a_batch_that_does_not_add_up_is_an_internal_error(store):
+    for record in (BatchRecord("font-0", 1, 2, RangeSet.span(1, 2), (), line(1)), BatchRecord("font-0", 1, 1, RangeSet(), (), line(1))):
+        with pytest.raises(FontmillError) as caught:
+            store.append(record)
+        assert caught.value.slug == "internal"
+
+
 def test_a_batch_cannot_be_recorded_twice(store):
     record = SmallExport(store.tree._kernel).render(store, "font-0", 1, 3)
     store.append(record)
