@@ -15,6 +15,7 @@ Exit status 1 when a script failed; one that had nothing to measure says so in i
 from __future__ import annotations
 
 import argparse
+import atexit
 import functools
 import json
 import os
@@ -29,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from answers import machine
-from places import BENCH, CACHE, RESULTS, sweep, write_file
+from places import BENCH, CACHE, OWNER, RESULTS, base_of, sweep, write_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,12 @@ def begun(args: argparse.Namespace) -> dict[str, Any]:
     return {"about": about, "results": str(results.resolve()), "left": [name for name in SCRIPTS if name in args.only]}
 
 
+def clear() -> None:
+    """Remove what scripts left on disk until now, and what killed runs left."""
+    for kind in ("tmpfs", "disk"):
+        sweep(base_of(kind), os.getpid())
+
+
 def announce(names: list[str], quick: bool, seconds: float) -> None:
     """Say what will run, in this order, and about how long it takes."""
     planned = "" if quick else f", in about {seconds / 60:.0f} minutes"
@@ -150,8 +157,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     suite = begun(args)
     about, results, quick = suite["about"], Path(suite["results"]), suite["about"]["quick"]
-    for base in ("/dev/shm", "/var/tmp"):
-        sweep(Path(base))
+    os.environ[OWNER] = str(os.getpid())
+    atexit.register(clear)
+    clear()
     announce(suite["left"], quick, 60 * args.minutes)
     build_floor()
     finish = time.monotonic() + 60 * args.minutes

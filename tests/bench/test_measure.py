@@ -1,6 +1,7 @@
 """The way CPU time is counted, held to a known load: orphans, detached daemons and unwaited children included."""
 
 import os
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -109,9 +110,26 @@ def test_only_what_killed_runs_left_is_swept(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {other.name, mine.name}
 
 
-def test_a_scratch_folder_goes_when_it_is_done_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_scratch_folder_in_memory_goes_when_it_is_done_with() -> None:
+    with scratch("tmpfs") as folder:
+        (folder / "file").touch()
+    assert not folder.exists()
+
+
+def test_a_scratch_folder_on_disk_stays_until_the_suite_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FONTMILL_BENCH_DISK", str(tmp_path))
+    monkeypatch.setenv("FONTMILL_BENCH_OWNER", str(os.getppid()))
     with scratch("disk") as folder:
         assert folder.parent == tmp_path
-        (folder / "file").touch()
+    with scratch("disk"):
+        assert folder.exists()
+    sweep(tmp_path, done=os.getppid())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_script_that_runs_by_itself_removes_its_folders_on_disk(tmp_path: Path) -> None:
+    script = "from places import scratch\nwith scratch('disk') as folder: (folder / 'file').touch()\nassert folder.exists()"
+    environment = {**os.environ, "FONTMILL_BENCH_DISK": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment.pop("FONTMILL_BENCH_OWNER", None)
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
     assert not list(tmp_path.iterdir())
