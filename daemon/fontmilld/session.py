@@ -13,7 +13,7 @@ from typing import Any
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, FontInfo, Part, SessionSummary
 from fontmilld.core import layout, pacing
-from fontmilld.core.accounts import font_entries, session_summary
+from fontmilld.core.accounts import excluded_samples, font_entries, session_summary
 from fontmilld.core.lifecycle import KEPT, Lifecycle, Phase, Reason, Step
 from fontmilld.core.planning import Batch, SessionPlan
 from fontmilld.core.poison import OPENING_DEATHS, STRIKES_QUARANTINE, Strikes, Verdict
@@ -757,7 +757,7 @@ class ManagedSession:
             "session_id": self.id, "project_name": self.session.project_name, "output_path": self.session.output_path,
             "project_path": self.path, "status": self.life.status, "phase": str(self.life.phase),
             "pause_reasons": sorted(str(reason) for reason in self.life.reasons), "reason": self.reason, **overall,
-            "durable_samples": self._durable, "in_flight_samples": self.in_flight,
+            "excluded_samples": excluded_samples(self.session), "durable_samples": self._durable, "in_flight_samples": self.in_flight,
             "quiescent": self.quiescent, "bottleneck": self.tracker.bottleneck,
             "parts": [{"path": part.path, "samples": samples_of(part)} for part in self.session.parts],
             "created_at": self.session.created_at, "last_updated": self.last_updated,

@@ -244,6 +244,8 @@ def test_fonts(cli: Cli, daemon: Any) -> None:
 
 @pytest.mark.parametrize(("changes", "code"), [
     ({"status": "completed"}, 0), ({"status": "completed", "failed_samples": 1}, 7), ({"status": "completed", "skipped_samples": 1}, 7),
+    ({"status": "completed", "skipped_samples": 9, "excluded_samples": 9}, 0),
+    ({"status": "completed", "failed_samples": 1, "skipped_samples": 9, "excluded_samples": 9}, 7),
     ({"status": "failed", "reason": "cancelled"}, 1), ({"status": "paused", "pause_reasons": ["disk"]}, 7),
 ])
 def test_wait(cli: Cli, daemon: Any, changes: dict[str, Any], code: int) -> None:
@@ -254,6 +256,19 @@ def test_wait(cli: Cli, daemon: Any, changes: dict[str, Any], code: int) -> None
     done = cli("wait", "s")
     assert (done.code, done.out.count("\n")) == (code, 1)
     assert ("waiting for disk space" in done.out) == (changes["status"] == "paused")
+
+
+@pytest.mark.parametrize(("changes", "code"), [
+    ({"status": "completed", "failed_samples": 2, "skipped_samples": 3}, 0), ({"status": "completed", "failed_samples": 3, "skipped_samples": 3}, 7),
+    ({"status": "paused", "pause_reasons": ["user"], "failed_samples": 2, "skipped_samples": 3}, 7), ({"status": "failed"}, 1),
+])
+def test_the_status_of_repair_tells_of_the_repair(cli: Cli, daemon: Any, changes: dict[str, Any], code: int) -> None:
+    before = fake.status(failed_samples=2, skipped_samples=3)
+    daemon.answers |= {
+        "repair": {"session_id": "s", "checked": 9, "damaged": 1, "foreign": 0, "remade_samples": 1, "status": before},
+        "wait": fake.status(quiescent=True, **changes),
+    }
+    assert cli("repair", "s").code == code
 
 
 def test_wait_times_out(cli: Cli, daemon: Any) -> None:

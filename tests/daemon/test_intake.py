@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession
 from fontmilld.core import layout
+from fontmilld.core.accounts import excluded_samples
 from fontmilld.intake import Intake, StartRequest, licensed, name_fonts
 from fontmilld.opening import flag_near_duplicates
 from fontmilld.pool.messages import ProbeDone
@@ -96,3 +99,12 @@ def test_a_font_that_says_nothing_of_its_licence_is_unknown_and_a_refusal_stays_
     assert licensed(silent, ("OFL-1.1",)).slug == "font-licence"
     assert licensed(silent, ("unknown",)).accepted
     assert licensed(broken, ("OFL-1.1",)).slug == "font-unreadable"
+
+
+def test_only_fonts_that_the_options_leave_out_count_as_excluded():
+    result, = taken_in(["/f/a.ttf", "/f/b.ttf"])
+    silent, broken = name_fonts([("/f/a.ttf", ProbeDone(0, "a" * 64, (face(), face(1, "font-unreadable"))))], 5)
+    assert excluded_samples(result) == 0
+    strict = replace(result.config, licences=("OFL-1.1",))
+    chosen = replace(result, config=strict, fonts=tuple(licensed(font, strict.licences) for font in (silent, broken)))
+    assert excluded_samples(chosen) == 5

@@ -13,7 +13,7 @@ from fontmill.cli.arguments import Invocation
 from fontmill.cli.output import interactive
 from fontmill.cli.served import alone, runs, served, verified, write_new
 from fontmill.cli.simple import lines
-from fontmill.cli.text import clean, count, outcome, status_lines, table
+from fontmill.cli.text import clean, count, lacking, outcome, status_lines, table
 from fontmill.errors import ExitStatus, FontmillError, invalid
 
 LONG = 600.0
@@ -73,7 +73,7 @@ def repair(call: Invocation) -> int:
             call.output.note(f"{count(foreign)} foreign files are left as they are; `fontmill verify` names them")
         if answer.get("session_id"):
             call.output.note(f"{count(answer.get('damaged', 0) - foreign)} damaged; {count(answer.get('remade_samples', 0))} pairs are made anew")
-            return _awaited(call, answer)
+            return _awaited(call, answer, borne=lacking(answer["status"]))
     call.output.result(answer, ["nothing to repair"])
     return ExitStatus.OK
 
@@ -169,10 +169,11 @@ def _asked(call: Invocation) -> dict[str, Any]:
     return call.client().call(call.command, call.verb_args(), timeout=call.timeout or LONG)
 
 
-def _awaited(call: Invocation, answer: Mapping[str, Any]) -> int:
+def _awaited(call: Invocation, answer: Mapping[str, Any], borne: int = 0) -> int:
+    """Wait for the session; `borne` pairs were lacking before, and it was not asked for them."""
     if call.options.no_wait:
         call.output.result(dict(answer), lines({key: answer[key] for key in answer if key != "status"}))
         return ExitStatus.OK
     final = call.client().wait(answer["session_id"], timeout=call.timeout)
     call.output.result({**answer, "status": final}, status_lines(final))
-    return outcome(final)
+    return outcome(final, borne)

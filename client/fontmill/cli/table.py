@@ -88,7 +88,7 @@ RUN_NOTES = (
 )
 EXIT_NOTES = (
     "Exit status: 0 ok, 1 failed, 2 usage, 3 not running, 4 denied, 5 busy or timed out, 6 incompatible version, "
-    "7 incomplete (paused, or some samples failed or were skipped), 130 interrupted."
+    "7 incomplete (paused, or some samples failed or were skipped; those of fonts that --licences leaves out do not count), 130 interrupted."
 )
 
 
@@ -119,7 +119,8 @@ _ROWS = (
     _verb("detect", handler="projects:detect"),
     _verb("adopt", handler="projects:adopt"),
     _verb("verify", handler="projects:verify", notes="Exit status 1 when something is damaged."),
-    _verb("repair", NO_WAIT, handler="projects:repair", notes="Waits until the project is whole again."),
+    _verb("repair", NO_WAIT, handler="projects:repair", notes="Waits until the project is as it was. Exit status 0: all "
+          "that was damaged is made again, whatever failed or was skipped before; 7: paused, or some of it could not be made."),
     _verb("retry-failed", NO_WAIT, handler="projects:retry_failed", notes="Waits until the samples have been tried."),
     _verb("rebuild", FOLDER, handler="projects:rebuild", notes="Exit status 1 when the files are not what the label says."),
     _verb("delete", YES, handler="projects:delete", notes="On a terminal, says what would be removed and asks; with --json it does not."),

@@ -28,6 +28,13 @@ def font_entries(session: ExportSession, tracker: FontProgressTracker, now: floa
     return entries
 
 
+def excluded_samples(session: ExportSession) -> int:
+    """Samples of the fonts that the caller's own options leave out: skipped, and yet nobody misses them."""
+    if not session.config.licences:
+        return 0
+    return sum(info.total_samples for info in session.fonts if info.slug == "font-licence")
+
+
 def session_summary(session: ExportSession, tracker: FontProgressTracker, now: float, utc: str) -> SessionSummary:
     """The summary of a session that is complete at `utc` (ISO 8601)."""
     overall = tracker.overall(now)
