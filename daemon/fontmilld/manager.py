@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from fontmill.errors import FontmillError
 from fontmill.model import ExportConfig, ExportSession, FontProgress, Part
+from fontmilld.core.accounts import lacking_text
 from fontmilld.core.lifecycle import KEPT, LIFTED_BY_RESUME, Phase, Reason
 from fontmilld.inspection import Errand
 from fontmilld.intake import Intake, Probing, StartRequest
@@ -240,7 +241,7 @@ class PersistentExportManager:
         refused = [{"source": font.source, "slug": font.slug, "reason": font.reason} for font in fonts if not font.accepted]
         return {
             "session_id": session.id, "project_path": session.path, "resumed": resumed,
-            "accepted_fonts": len(fonts) - len(refused), "refused_fonts": refused,
+            "accepted_fonts": len(fonts) - len(refused), "refused_fonts": refused, "lacking_text": lacking_text(fonts),
             "status": session.status(),
         }
 

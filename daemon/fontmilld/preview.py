@@ -11,6 +11,7 @@ from typing import Any
 
 from fontmill.errors import FontmillError, invalid
 from fontmill.model import FontInfo
+from fontmilld.core.accounts import lacking_text
 from fontmilld.intake import Probing, all_refused, config_of, licensed, name_fonts, settings_of
 from fontmilld.pool.messages import ProbeDone, SheetDone
 
@@ -74,7 +75,7 @@ class Preview:
         if not sheet.sheet:
             return FontmillError("internal", f"The contact sheet could not be made: {sheet.reason}")
         refused = [{"source": font.source, "slug": font.slug, "reason": font.reason} for font in self._fonts if not font.accepted]
-        return {"sheet": sheet.sheet, "pairs": pairs, "fonts": fonts, "refused_fonts": refused}
+        return {"sheet": sheet.sheet, "pairs": pairs, "fonts": fonts, "refused_fonts": refused, "lacking_text": lacking_text(self._fonts)}
 
 
 def _in_turn(lists: Sequence[Sequence[Any]]) -> list[Any]:

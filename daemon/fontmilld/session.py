@@ -13,7 +13,7 @@ from typing import Any
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, FontInfo, Part, SessionSummary
 from fontmilld.core import layout, pacing
-from fontmilld.core.accounts import excluded_samples, font_entries, session_summary
+from fontmilld.core.accounts import excluded_samples, font_entries, lacking_text, session_summary
 from fontmilld.core.lifecycle import KEPT, Lifecycle, Phase, Reason, Step
 from fontmilld.core.planning import Batch, SessionPlan
 from fontmilld.core.poison import OPENING_DEATHS, STRIKES_QUARANTINE, Strikes, Verdict
@@ -122,6 +122,9 @@ class ManagedSession:
                 self.tracker.register_font(info.font_id, info.total_samples, skipped=info.total_samples)
                 if not self.resumed:
                     self._write_log(layout.ERRORS_LOG, "font-refused", {"source": info.source, "slug": info.slug, "reason": info.reason})
+        if not self.resumed:
+            for source, lacking in lacking_text(self.session.fonts).items():
+                self._write_log(layout.EXPORT_LOG, "text-lacking", {"source": source, "fonts": lacking})
         self._all_is_durable()  # recovery has passed a barrier
         for font_id, found in tree.recovery.fonts.items():
             self.plan.add(font_id, found.todo)

@@ -116,6 +116,14 @@ def test_start_sends_absolute_paths_and_every_option(cli: Cli, daemon: Any, monk
     }
 
 
+def test_text_sources_that_fonts_cannot_draw_are_told_at_the_start(cli: Cli, daemon: Any, tmp_path: Path) -> None:
+    many = [f"f{number}" for number in range(9)]
+    daemon.answers["start"] = {"session_id": "5e55", "project_path": "/p", "resumed": False, "lacking_text": {"codes": ["amiri"], "user": many}}
+    told = cli("start", "--fonts", tmp_path, "--out", tmp_path, "--project", "p").err.splitlines()
+    assert told[0] == "no text from codes in amiri: the fonts cannot draw it, other sources take its share"
+    assert "in f0, f1, f2, f3, f4 and 4 more:" in told[1]
+
+
 def test_a_recipe_and_options_that_win_over_it(cli: Cli, daemon: Any, tmp_path: Path) -> None:
     recipe = tmp_path / "plates.toml"
     recipe.write_text('output_path = "out"\nproject_name = "plates"\nfonts = ["fonts", "/abs"]\nnum_samples = 5\nseed = 3\nstyle_variations = true\nworkers = 2\n')

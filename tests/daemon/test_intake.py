@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession
 from fontmilld.core import layout
-from fontmilld.core.accounts import excluded_samples
+from fontmilld.core.accounts import excluded_samples, lacking_text
 from fontmilld.intake import Intake, StartRequest, licensed, name_fonts
 from fontmilld.opening import flag_near_duplicates
 from fontmilld.pool.messages import ProbeDone
@@ -108,3 +108,12 @@ def test_only_fonts_that_the_options_leave_out_count_as_excluded():
     strict = replace(result.config, licences=("OFL-1.1",))
     chosen = replace(result, config=strict, fonts=tuple(licensed(font, strict.licences) for font in (silent, broken)))
     assert excluded_samples(chosen) == 5
+
+
+def test_fonts_that_cannot_draw_a_text_source_are_told_by_source():
+    lacks = face(record={"lacks_text_sources": ["codes"]})
+    fonts = list(name_fonts([
+        ("/f/a.ttf", ProbeDone(0, "a" * 64, (lacks,))), ("/f/b.ttf", ProbeDone(0, "b" * 64, (face(),))),
+        ("/f/c.ttf", ProbeDone(0, "c" * 64, ({**lacks, "slug": "font-unreadable"},))), ("/f/d.ttf", ProbeDone(0, "d" * 64, (lacks,))),
+    ], 5))
+    assert lacking_text(fonts) == {"codes": ["a", "d"]}

@@ -6,7 +6,7 @@ import os
 
 from fontmill.cli.arguments import Invocation, given_args, number
 from fontmill.cli.served import served
-from fontmill.cli.start import tell_refused
+from fontmill.cli.start import tell_lacking, tell_refused
 from fontmill.cli.text import clean, count
 from fontmill.errors import ExitStatus, invalid
 from fontmill.verbs import validate
@@ -35,6 +35,7 @@ def run(call: Invocation) -> int:
     except OSError as error:
         raise invalid("sheet", f"{path} cannot be written ({error.strerror}).") from error
     tell_refused(call.output, answer)
+    tell_lacking(call.output, answer)
     lines = [f"{count(answer['pairs'])} pairs of {count(answer['fonts'])} font files: {clean(path)}"]
     call.output.result({**answer, "path": path}, lines)
     return ExitStatus.OK

@@ -12,7 +12,7 @@ from typing import Any, Self
 from fontmill.cli.arguments import Invocation, start_args
 from fontmill.cli.live import Looking, view
 from fontmill.cli.private import PrivateDaemon
-from fontmill.cli.start import place, tell_refused
+from fontmill.cli.start import place, tell_lacking, tell_refused
 from fontmill.cli.text import SELF_HEALING, clean, count, outcome, rate, whole, why
 from fontmill.client import Client
 from fontmill.errors import ExitStatus, FontmillError, invalid
@@ -116,6 +116,7 @@ class Job:
         began = time.monotonic()
         self._session = str(answer["session_id"])
         tell_refused(self._output, answer)
+        tell_lacking(self._output, answer)
         status: Map = self._client.status(self._session)
         before = whole(status, "exported_samples")
         if status.get("status") == "completed":

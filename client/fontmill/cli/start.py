@@ -8,8 +8,10 @@ from typing import Any
 from fontmill.cli.arguments import Invocation, start_args
 from fontmill.cli.live import Looking
 from fontmill.cli.output import Output
-from fontmill.cli.text import clean, project
+from fontmill.cli.text import clean, count, project
 from fontmill.errors import ExitStatus
+
+SHOWN_FONTS = 5
 
 
 def run(call: Invocation) -> int:
@@ -21,6 +23,7 @@ def run(call: Invocation) -> int:
     finally:
         looking.close()
     tell_refused(call.output, answer)
+    tell_lacking(call.output, answer)
     call.output.result(answer, _lines(args, answer))
     return ExitStatus.OK
 
@@ -31,6 +34,15 @@ def tell_refused(output: Output, answer: Mapping[str, Any]) -> None:
     for font in refused if isinstance(refused, list) else ():
         if isinstance(font, Mapping):
             output.note(f"refused: {clean(font.get('source', ''))}: {clean(font.get('reason', ''))}")
+
+
+def tell_lacking(output: Output, answer: Mapping[str, Any]) -> None:
+    """Remark on text sources that were asked for and that some fonts cannot draw."""
+    lacking = answer.get("lacking_text")
+    for source, fonts in lacking.items() if isinstance(lacking, Mapping) else ():
+        named = ", ".join(clean(font) for font in fonts[:SHOWN_FONTS])
+        more = f" and {count(len(fonts) - SHOWN_FONTS)} more" if len(fonts) > SHOWN_FONTS else ""
+        output.note(f"no text from {clean(source)} in {named}{more}: the fonts cannot draw it, other sources take its share")
 
 
 def place(args: Mapping[str, Any], answer: Mapping[str, Any]) -> str:

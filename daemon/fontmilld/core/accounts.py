@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
-from fontmill.model import IMAGES_PER_SAMPLE, ExportSession, SessionSummary
+from fontmill.model import IMAGES_PER_SAMPLE, ExportSession, FontInfo, SessionSummary
 from fontmilld.core.progress import FontProgressTracker
 
 _SUMMED = (
@@ -33,6 +34,16 @@ def excluded_samples(session: ExportSession) -> int:
     if not session.config.licences:
         return 0
     return sum(info.total_samples for info in session.fonts if info.slug == "font-licence")
+
+
+def lacking_text(fonts: Iterable[FontInfo]) -> dict[str, list[str]]:
+    """By text source that was asked for, the accepted fonts that can draw nothing of it: other sources take its share there."""
+    found: dict[str, list[str]] = {}
+    for info in fonts:
+        lacks = info.record.get("lacks_text_sources", ()) if info.accepted else ()
+        for source in lacks if isinstance(lacks, (list, tuple)) else ():
+            found.setdefault(str(source), []).append(info.font_id)
+    return found
 
 
 def session_summary(session: ExportSession, tracker: FontProgressTracker, now: float, utc: str) -> SessionSummary:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from fontmill.model import ExportSession
 from fontmilld.core import layout
+from fontmilld.core.accounts import lacking_text
 from fontmilld.documents.accounts import Account, some_labels
 from fontmilld.documents.charts import histogram, shares
 from fontmilld.store.tree import Tree
@@ -117,7 +118,14 @@ def _head(session: ExportSession, accounts: Sequence[Account]) -> str:
     return (
         f"<h1>{escape(session.project_name)}</h1><p>Pairs of a clear and a blurred picture of text, "
         f"{config.image_width} × {config.image_height} px, {escape(config.color)}, preset <b>{escape(config.preset)}</b>, seed {config.seed}.</p>"
-        f"<table>{cells}</table>"
+        f"<table>{cells}</table>{_lacking(session)}"
+    )
+
+
+def _lacking(session: ExportSession) -> str:
+    return "".join(
+        f"<p>Nothing from <b>{escape(source)}</b> in {_named(Counter(fonts))}, which cannot draw it: their text is from the other sources.</p>"
+        for source, fonts in lacking_text(session.fonts).items()
     )
 
 

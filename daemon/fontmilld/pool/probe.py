@@ -101,6 +101,8 @@ def _probe_face(
         record = report.to_record()
         font_id = font_id_for(report, stem, number, set())
         renderer = PairRenderer(settings, Face(data, number, record), sha256)  # what cannot draw at all says so here
+        if renderer.lacking:
+            record["lacks_text_sources"] = list(renderer.lacking)
         for index in range(1, max(1, samples) + 1):
             pair = renderer.render(index)
             if isinstance(pair, RenderedPair):

@@ -62,6 +62,11 @@ class Chooser:
         """Return True if kernels and margin are the same for every sample."""
         return self._degradations.has_fixed_blur
 
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Return the text sources that were asked for and of which the face can draw nothing."""
+        return self._corpus.lacking
+
     def choose(self, streams: SampleStreams, index: int, attempt: int) -> Chosen | None:
         """Return the recipe of a sample at its `attempt`-th text, or None if that text does not fit."""
         brevity = 0 if attempt < _FREE_ATTEMPTS else 1 if attempt < _SHORT_ATTEMPTS else 2

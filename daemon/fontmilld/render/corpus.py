@@ -79,7 +79,8 @@ class _Alphabet:
 class Corpus:
     """The phrases of one face, from the sources that the settings name.
 
-    Raises FontProblem "font-no-text" if the face cannot draw anything that they offer.
+    Raises FontProblem "font-no-text" if the face cannot draw anything that they offer. `lacking` names the
+    sources of which it can draw nothing: the others take their share.
     """
 
     def __init__(self, face: Face, settings: RenderSettings) -> None:
@@ -96,6 +97,7 @@ class Corpus:
         self._scripts = self._weigh_scripts()
         self._letters = {a.script: Letters.of(a.script, face.usable) for a in self._alphabets}
         self._sources = [(name, weight) for name, weight in wanted.items() if self._offers(name)]
+        self.lacking: Final = tuple(name for name in wanted if not self._offers(name))
         if not self._sources:
             raise FontProblem("font-no-text", self._why_nothing())
 

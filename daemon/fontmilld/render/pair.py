@@ -114,6 +114,11 @@ class PairRenderer:
         # What the strip at hand was made from, for `extras`.
         self._kept: dict[int, _Chosen | None] = {}
 
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Return the text sources that were asked for and of which the face can draw nothing."""
+        return self._chooser.lacking
+
     def render(self, index: int) -> Outcome:
         """Return pair `index` (1-based); the same bytes whatever was rendered before. Raises nothing."""
         return next(self.render_range(index, index))

@@ -156,7 +156,7 @@ class Balanced(HTMLParser):
 
 def reported(samples: int = 7, **more: Any) -> tuple[str, LocalTree]:
     fonts = (info("a", samples, family=EVIL, record={"licence": EVIL, "scripts": {"Latn": 90}, "usable_count": 90}),
-             info("b", samples), info("bad", samples, slug="font-unreadable", reason="broken"))
+             info("b", samples, record={"lacks_text_sources": ["codes"]}), info("bad", samples, slug="font-unreadable", reason="broken"))
     failed = RangeSet.span(2, 3)
     lines = {"a": [line("a", index, text=EVIL, **more) for index in range(1, samples + 1)],
              "b": [line("b", index) for index in range(1, samples + 1) if index not in failed]}
@@ -164,6 +164,11 @@ def reported(samples: int = 7, **more: Any) -> tuple[str, LocalTree]:
     states = {"a": state("a", samples, length=sum(map(len, lines["a"]))), "b": state("b", samples, failed, sum(map(len, lines["b"])))}
     session = session_of(*fonts)
     return reports.report(tree, session, accounts_of(session, states)).decode(), tree
+
+
+def test_the_report_says_which_fonts_have_nothing_of_a_text_source() -> None:
+    html, _ = reported()
+    assert "Nothing from <b>codes</b> in b, which" in html
 
 
 def test_the_report_is_one_sound_file_that_refers_to_nothing_and_runs_nothing() -> None:

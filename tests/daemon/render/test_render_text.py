@@ -13,6 +13,7 @@ from fontTools.ttLib import TTFont
 from PIL import Image
 
 from daemon.render.realfonts import debian_fonts
+from fontmilld.pool.probe import probe_file
 from fontmilld.render import presetlib, twins
 from fontmilld.render.faces import FontProblem, inspect_face
 from fontmilld.render.pair import PairRenderer
@@ -44,6 +45,26 @@ def test_mixtures_follow_their_weights(faces):
     assert sources.count("words") / 200 == pytest.approx(0.5, abs=0.12)
     assert sources.count("codes") / 200 == pytest.approx(0.3, abs=0.12)
     assert sources.count("numbers") > 10
+
+
+def without_digits(data):
+    """The font, with ASCII letters and a space, and no digit."""
+    font = TTFont(io.BytesIO(data))
+    subsetter = Subsetter(Options(notdef_outline=True))
+    subsetter.populate(unicodes=[0x20, *range(0x41, 0x5B), *range(0x61, 0x7B)])
+    subsetter.subset(font)
+    out = io.BytesIO()
+    font.save(out)
+    return out.getvalue()
+
+
+def test_a_source_of_a_mixture_that_a_font_cannot_draw_is_told_by_its_probe(font_bytes, tmp_path):
+    for name, data in (("less.ttf", without_digits(font_bytes("inter"))), ("whole.ttf", font_bytes("inter"))):
+        (tmp_path / name).write_bytes(data)
+    config = {"text": "words:0.7,codes:0.2,numbers:0.1", "image_width": 128, "image_height": 32}
+    less, whole = (probe_file(0, str(tmp_path / name), config).faces[0] for name in ("less.ttf", "whole.ttf"))
+    assert (less["slug"], less["record"]["lacks_text_sources"]) == ("", ["codes", "numbers"])
+    assert (whole["slug"], "lacks_text_sources" in whole["record"]) == ("", False)
 
 
 def test_users_text_is_taken_where_the_face_can_draw_it(faces):
