@@ -83,7 +83,7 @@ class AsyncClient(Verbs[Coroutine[Any, Any, Map]]):
             case Connect():
                 return wires.connect(effect)
             case Subscribe():
-                return wires.subscribe()
+                return wires.subscribe(effect)
             case Send(frames):
                 return await wires.of(effect).send_multipart(frames)
             case Receive(seconds):

@@ -48,7 +48,9 @@ class Receive:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Open the events socket for every topic. Result: None."""
+    """Open the events socket for the topics that begin so; every topic does with b"". Result: None."""
+
+    topics: tuple[bytes, ...] = (b"",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,34 @@ def follow(peer: Peer, tracker: Tracker, session: str | None, timeout: float, pa
             yield from _emit(event, session)
 
 
+def statuses(peer: Peer, session: str, timeout: float, patience_seconds: float) -> Plan[None]:
+    """Emit the status of a session, and again whenever an event tells of another, for ever.
+
+    The daemon sends no events but these. Numbers have holes then, so it is asked after every other event than
+    `progress`, and after a second of silence: what is lost is made up for by then. Raises as `follow` does.
+    """
+    known = yield from call(peer, "status", {"session": session}, timeout)
+    yield Emit(known.result)
+    yield Subscribe(tuple(wire.event_topic(kind, known.result["session_id"]) for kind in ("progress", "session-")))
+    patience, check = Patience(peer, patience_seconds), FIRST_CHECK
+    while True:
+        event = _parsed((yield Receive(check, events=True)))
+        if event is not None and event["boot"] == known.boot and event["seq"] <= known.seq:
+            continue  # the answer came later and knew of it
+        if event is not None and event["kind"] == "progress" and "status" in event["d"]:
+            check = IDLE_CHECK
+            yield Emit(event["d"])
+            continue
+        check = min(check * 2, IDLE_CHECK)
+        try:
+            known = yield from call(peer, "status", {"session": session}, timeout)
+        except FontmillError as error:
+            yield from patience.bear(error)
+            continue
+        patience.answered()
+        yield Emit(known.result)
+
+
 def _emit(event: dict[str, Any], session: str | None) -> Plan[None]:
     if session is None or event["session"] == session or event["kind"] == GAP:
         yield Emit(event)

@@ -155,6 +155,9 @@ class Verbs(Generic[R]):
     def _follow_plan(self, joined: Joined, patience: float) -> Plan[None]:
         return stream.follow(self._peer, joined[0], joined[1], self.timeout, patience)
 
+    def _statuses_plan(self, session: Path, patience: float) -> Plan[None]:
+        return stream.statuses(self._peer, _plain(session), self.timeout, patience)
+
 
 def _plain(value: Any) -> Any:
     """Paths as text, also inside lists."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import zmq
 
 from fontmill.endpoint import Endpoint, Identity
-from fontmill.plans import Connect, Receive, Send
+from fontmill.plans import Connect, Receive, Send, Subscribe
 
 EVENTS_BACKLOG = 20_000
 
@@ -32,10 +33,11 @@ class Sockets:
         """A new control socket."""
         return self._opened(zmq.DEALER, self._endpoint.control)
 
-    def subscriber(self) -> Any:
-        """A new events socket, subscribed to everything."""
+    def subscriber(self, topics: Iterable[bytes]) -> Any:
+        """A new events socket, subscribed to topics that begin so."""
         socket = self._opened(zmq.SUB, self._endpoint.events)
-        socket.subscribe(b"")
+        for topic in topics:
+            socket.subscribe(topic)
         return socket
 
     def _opened(self, kind: int, path: str) -> Any:
@@ -90,9 +92,9 @@ class Wires:
         self._control = self._owner.dealer()
         return True
 
-    def subscribe(self) -> None:
+    def subscribe(self, effect: Subscribe) -> None:
         """Hold an events socket."""
-        self._events = self._owner.subscriber()
+        self._events = self._owner.subscriber(effect.topics)
 
     def of(self, effect: Receive | Send) -> Any:
         """The socket an effect is about."""

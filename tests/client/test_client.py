@@ -172,6 +172,45 @@ def test_a_subscription_to_one_session(daemon: Any, client: Client) -> None:
     assert kinds(events, 1) == ["mine"]
 
 
+def test_statuses_tell_of_progress_and_of_turns_and_are_sent_nothing_else(daemon: Any, client: Client) -> None:
+    daemon.answers["status"] = fake.status(session_id="full-id", exported_samples=0)
+    statuses = client.statuses("full")
+    assert next(statuses)["exported_samples"] == 0
+    assert next(statuses)["exported_samples"] == 0  # the subscription stands now
+    daemon.publish("batch", "full-id", status="active")
+    daemon.publish("progress", "other", status="active", exported_samples=1)
+    daemon.publish("progress", "full-id", **fake.status(session_id="full-id", exported_samples=2))
+    told = next(status for status in statuses if status["exported_samples"])
+    assert (told["exported_samples"], told["status"]) == (2, "active")
+    daemon.answers["status"] = fake.status(session_id="full-id", exported_samples=3, status="paused")
+    daemon.publish("session-paused", "full-id", reason="user")
+    told = next(status for status in statuses if status["exported_samples"] == 3)
+    assert told["status"] == "paused"
+
+
+def test_statuses_make_up_for_an_event_that_was_lost(daemon: Any, client: Client) -> None:
+    daemon.answers["status"] = fake.status(session_id="full-id")
+    statuses = client.statuses("full-id")
+    next(statuses)
+    daemon.publish("session-completed", "full-id", lost=True)
+    daemon.answers["status"] = fake.status(session_id="full-id", status="completed")
+    assert next(status for status in statuses if status["status"] == "completed")
+
+
+def test_statuses_go_on_after_a_restart_and_know_when_an_event_is_old(daemon: Any, client: Client) -> None:
+    daemon.answers["status"] = fake.status(session_id="s", exported_samples=1)
+    statuses = client.statuses("s")
+    assert next(statuses)["exported_samples"] == 1
+    daemon.stop()
+    again = fake.FakeDaemon(daemon.path.parent, "boot-2")
+    again.answers["status"] = fake.status(session_id="s", exported_samples=2)
+    again.start()
+    try:
+        assert next(status for status in statuses if status["exported_samples"] != 1)["exported_samples"] == 2
+    finally:
+        again.stop()
+
+
 def test_events_go_on_after_a_restart(daemon: Any, client: Client) -> None:
     events = client.subscribe()
     daemon.publish("before")

@@ -158,3 +158,26 @@ def test_patience_ends() -> None:
             effect = plan.send(service.perform(effect))
     assert caught.value.slug == "not-running"
     assert 3 <= service.now < 6
+
+
+def test_an_event_that_an_answer_knew_of_already_does_not_turn_the_status_back() -> None:
+    answer = {"session_id": "s", "status": "paused"}
+    plan = stream.statuses(Peer(lambda: (1, 0, 0), lambda: (1, 0, 0), lambda: 0.0), "s", 10.0, 10.0)
+    waiting = [wire.event_frames({**event("b1", seq, "progress"), "d": {"status": "active"}}) for seq in (4, 5, 6)]
+    told, subscribed, sent, result = [], [], [], None
+    while len(told) < 2:
+        effect = plan.send(result)
+        result = None
+        match effect:
+            case Emit(status):
+                told.append(status)
+            case Send(frames):
+                sent.append(wire.parse_request(wire.parse_frames(frames, 1 << 20)))
+            case Receive(_, True):
+                result = waiting.pop(0)
+            case Receive():
+                result = wire.ok_reply(sent[-1].id, answer, 5, "b1")
+            case plans.Subscribe(topics):
+                subscribed.append(topics)
+    assert told == [answer, {"status": "active"}]
+    assert (waiting, subscribed) == ([], [(b"s/progress", b"s/session-")])

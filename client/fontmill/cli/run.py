@@ -19,8 +19,6 @@ from fontmill.errors import ExitStatus, FontmillError, invalid
 
 Map = Mapping[str, Any]
 START_SLICE = 60.0
-REFRESHING = frozenset({"session-resumed", "font-failed", "worker-died", "gap"})  # `progress` tells of completed fonts
-TURNS = frozenset({"session-completed", "session-failed", "session-paused"})
 
 
 class Interrupted(Exception):
@@ -124,8 +122,8 @@ class Job:
         elif answer.get("resumed"):
             self._output.note(f"continuing {clean(self._args['project_name'])} at {_at(status)}")
         if status.get("status") == "paused" and not _heals(status):
-            status = self._client.resume(self._session)
-        status = self._follow(status)
+            self._client.resume(self._session)
+        status = self._follow()
         self._tell_without_core(self._client.status().get("daemon"))
         return self._report(status, answer, before, time.monotonic() - began)
 
@@ -156,25 +154,16 @@ class Job:
                 if error.slug != "timed-out" or self._call.timeout:
                     raise
 
-    def _follow(self, status: Map) -> Map:
+    def _follow(self) -> Map:
         shown = view(self._output, bool(self._call.options.progress))
         try:
-            events = self._client.subscribe(self._session)
-            status = self._client.status(self._session)
-            shown.update(status)
+            statuses = self._client.statuses(self._session)
+            shown.update(status := next(statuses))
             while not self._over(status):
-                status = self._next(next(events), status)
-                shown.update(status)
+                shown.update(status := next(statuses))
             return self._client.wait(self._session)
         finally:
             shown.close()
-
-    def _next(self, event: Map, status: Map) -> Map:
-        if event["kind"] == "progress" and "status" in event["d"]:
-            return dict(event["d"])
-        if event["kind"] in TURNS or event["kind"] in REFRESHING:
-            return self._client.status(self._session)
-        return status
 
     def _over(self, status: Map) -> bool:
         if status.get("status") != "paused":
