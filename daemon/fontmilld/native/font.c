@@ -247,6 +247,7 @@ static PyMethodDef font_methods[] = {
     {"draw", (PyCFunction)(void (*)(void))fm_font_draw, METH_FASTCALL, NULL},
     {"looks", (PyCFunction)(void (*)(void))fm_font_looks, METH_FASTCALL, NULL},
     {"judge", fm_font_judge, METH_VARARGS, NULL},
+    {"thumbnails", fm_font_thumbnails, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

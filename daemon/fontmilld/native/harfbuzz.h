@@ -11,6 +11,8 @@ typedef struct hb_font_t hb_font_t;
 typedef struct hb_buffer_t hb_buffer_t;
 typedef struct hb_raster_draw_t hb_raster_draw_t;
 typedef struct hb_raster_image_t hb_raster_image_t;
+typedef struct hb_draw_funcs_t hb_draw_funcs_t;
+typedef struct hb_draw_state_t hb_draw_state_t;
 typedef const struct hb_language_impl_t *hb_language_t;
 
 enum { HB_READONLY = 1, HB_LTR = 4, HB_RTL = 5 };
@@ -20,6 +22,11 @@ typedef struct { uint32_t gid, mask, cluster, private1, private2; } hb_glyph_inf
 typedef struct { int32_t x_advance, y_advance, x_offset, y_offset; uint32_t private1; } hb_glyph_position_t;
 typedef struct { uint32_t tag; float value; } hb_variation_t;
 typedef struct { int x_origin, y_origin; unsigned int width, height, stride; } hb_raster_extents_t;
+
+/* What a glyph's outline is told to: points in the font's units. */
+typedef void (*hb_point_func)(hb_draw_funcs_t *, void *, hb_draw_state_t *, float, float, void *);
+typedef void (*hb_quadratic_func)(hb_draw_funcs_t *, void *, hb_draw_state_t *, float, float, float, float, void *);
+typedef void (*hb_cubic_func)(hb_draw_funcs_t *, void *, hb_draw_state_t *, float, float, float, float, float, float, void *);
 
 /* (result, name without hb_, arguments) of each function in use. */
 #define FM_HARFBUZZ(f)                                                                                             \
@@ -36,6 +43,12 @@ typedef struct { int x_origin, y_origin; unsigned int width, height, stride; } h
     f(int, font_get_nominal_glyph, (hb_font_t *, uint32_t, uint32_t *))                                            \
     f(int32_t, font_get_glyph_h_advance, (hb_font_t *, uint32_t))                                                  \
     f(int, font_get_glyph_extents, (hb_font_t *, uint32_t, hb_glyph_extents_t *))                                  \
+    f(int, font_draw_glyph_or_fail, (hb_font_t *, uint32_t, hb_draw_funcs_t *, void *))                            \
+    f(hb_draw_funcs_t *, draw_funcs_create, (void))                                                                \
+    f(void, draw_funcs_set_move_to_func, (hb_draw_funcs_t *, hb_point_func, void *, void (*)(void *)))             \
+    f(void, draw_funcs_set_line_to_func, (hb_draw_funcs_t *, hb_point_func, void *, void (*)(void *)))             \
+    f(void, draw_funcs_set_quadratic_to_func, (hb_draw_funcs_t *, hb_quadratic_func, void *, void (*)(void *)))    \
+    f(void, draw_funcs_set_cubic_to_func, (hb_draw_funcs_t *, hb_cubic_func, void *, void (*)(void *)))            \
     f(uint32_t, tag_from_string, (const char *, int))                                                              \
     f(uint32_t, script_from_string, (const char *, int))                                                           \
     f(hb_language_t, language_from_string, (const char *, int))                                                    \

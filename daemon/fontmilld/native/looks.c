@@ -4,6 +4,9 @@
 
 enum { EMPTY, TOFU, INK };
 
+/* render/sketch.py's: a picture of so many pixels, cells and pixels a cell on each side. */
+enum { PIXELS = 32, CELLS = 8, SIDE = PIXELS / CELLS };
+
 /* Draws a glyph alone at a size; its pixels and their number, or NULL: nothing, or an exception. Given back by the caller. */
 static hb_raster_image_t *drawn_alone(hb_raster_draw_t *draw, fm_font *font, uint32_t gid, float scale, const uint8_t **pixels, Py_ssize_t *size)
 {
@@ -92,6 +95,9 @@ static int judge(fm_font *font, uint32_t gid, float scale, int64_t largest, int 
     int drawable = gid != 0 ? is_drawable(font, gid, largest, box) : 0;
     if (drawable <= 0)
         return drawable < 0 ? -1 : EMPTY;
+    const int like_tofu = tofu->has_box && memcmp(box, tofu->box, sizeof box) == 0;
+    if (!like_tofu && fm_surely_inked(font, gid, scale, faint))
+        return INK;
     hb_raster_draw_t *draw = fm_take_raster();
     if (draw == NULL)
         return -1;
@@ -103,7 +109,7 @@ static int judge(fm_font *font, uint32_t gid, float scale, int64_t largest, int 
     while (at < size && pixels[at] < faint)
         at++;
     int found = at < size ? INK : EMPTY;
-    if (found == INK && tofu->has_box && tofu->size == size && memcmp(box, tofu->box, sizeof box) == 0 && memcmp(pixels, tofu->pixels, (size_t)size) == 0)
+    if (found == INK && like_tofu && tofu->size == size && memcmp(pixels, tofu->pixels, (size_t)size) == 0)
         found = TOFU;
     fm_give_image(draw, image, size);
     return found;
@@ -141,5 +147,54 @@ PyObject *fm_font_judge(PyObject *self, PyObject *args)
     PyMem_Free(tofu.pixels);
     if (failed)
         Py_CLEAR(out);
+    return out;
+}
+
+/* A glyph's ink stretched to a square, 8 rows of 8 bits: whether a cell is half full or more. 0, or -1 with an exception. */
+static int thumbnail(fm_font *font, uint32_t gid, uint8_t rows[CELLS])
+{
+    int64_t box[4];
+    int has_ink = fm_box(font, gid, box);
+    if (has_ink <= 0)
+        return has_ink;
+    const double across = PIXELS / (double)(box[FM_RIGHT] - box[FM_LEFT]), down = PIXELS / (double)(box[FM_TOP] - box[FM_BOTTOM]);
+    hb_raster_draw_t *draw = fm_take_raster();
+    if (draw == NULL)
+        return -1;
+    fm_add_glyph(draw, font, gid, &(fm_matrix){across, 0.0, 0.0, -down, (double)-box[FM_LEFT] * across, (double)box[FM_TOP] * down});
+    hb_raster_image_t *image = fm_render_rows(draw, PIXELS, PIXELS);
+    if (image == NULL)
+        return -1;
+    const uint8_t *pixels = fm_hb.raster_image_get_buffer(image);
+    unsigned int sums[CELLS * CELLS] = {0};
+    for (int y = 0; y < PIXELS; y++)
+        for (int x = 0; x < PIXELS; x++)
+            sums[y / SIDE * CELLS + x / SIDE] += pixels[y * PIXELS + x];
+    fm_give_image(draw, image, PIXELS * PIXELS);
+    for (int cell = 0; cell < CELLS * CELLS; cell++)
+        rows[cell / CELLS] |= (uint8_t)((sums[cell] >= 128 * SIDE * SIDE) << (CELLS - 1 - cell % CELLS));
+    return 0;
+}
+
+/* For each glyph 8 bytes, 0 for those without ink: render/sketch.py's _thumbnails. */
+PyObject *fm_font_thumbnails(PyObject *self, PyObject *gids)
+{
+    if (!PyList_Check(gids)) {
+        PyErr_SetString(PyExc_TypeError, "thumbnails takes a list of glyph ids");
+        return NULL;
+    }
+    const Py_ssize_t count = PyList_GET_SIZE(gids);
+    PyObject *out = count <= PY_SSIZE_T_MAX / CELLS ? PyBytes_FromStringAndSize(NULL, CELLS * count) : PyErr_NoMemory();
+    if (out == NULL)
+        return NULL;
+    uint8_t *rows = (uint8_t *)PyBytes_AS_STRING(out);
+    memset(rows, 0, (size_t)(CELLS * count));
+    for (Py_ssize_t at = 0; at < count; at++) {
+        const unsigned long gid = PyLong_AsUnsignedLong(PyList_GET_ITEM(gids, at));
+        if (PyErr_Occurred() || (gid > UINT32_MAX && fm_out_of_range() < 0) || thumbnail((fm_font *)self, (uint32_t)gid, rows + CELLS * at) < 0) {
+            Py_DECREF(out);
+            return NULL;
+        }
+    }
     return out;
 }

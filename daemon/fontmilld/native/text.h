@@ -89,6 +89,10 @@ PyObject *fm_font_compose(PyObject *self, PyObject *const *args, Py_ssize_t coun
 PyObject *fm_font_draw(PyObject *self, PyObject *const *args, Py_ssize_t count);
 PyObject *fm_font_looks(PyObject *self, PyObject *const *args, Py_ssize_t count);
 PyObject *fm_font_judge(PyObject *self, PyObject *args);
+PyObject *fm_font_thumbnails(PyObject *self, PyObject *gids);
+
+/* 1 if a glyph drawn at `scale` px a unit certainly has a pixel of at least `least` (of 255), whatever the others; 0 if drawing must tell. */
+int fm_surely_inked(fm_font *font, uint32_t gid, double scale, int least);
 
 typedef struct {
     Py_ssize_t left, top, right, bottom; /* right <= left: nothing */

@@ -31,18 +31,23 @@ _PX: Final = 32
 _UNIT: Final = EM / 500
 
 
-def sketch(font: TypeFont, usable: Iterable[int]) -> dict[str, str]:
+def sketch(font: TypeFont, usable: frozenset[int]) -> dict[str, str]:
     """Return {code point in hex: looks} for up to 16 characters of each of the 4 scripts it has most of.
 
     Looks are hexadecimal: advance (3 digits), width and height of the ink (3 each), 8x8 bits (16).
     """
+    return {f"{cp:x}": looks for cp, looks in _looks(font, _chosen(usable))}
+
+
+# The faces of a family have the same characters, mostly.
+@functools.lru_cache(maxsize=4)
+def _chosen(usable: frozenset[int]) -> tuple[int, ...]:
     groups: dict[str, list[int]] = defaultdict(list)
     for cp in usable:
         groups[charset.script_of(cp)].append(cp)
     own = [group for script, group in groups.items() if script not in _SHARED] or list(groups.values())
     most = sorted(own, key=lambda group: (-len(group), min(group)))[:_SCRIPTS]
-    chosen = [cp for group in most for cp in sorted(group, key=_rank)[:_PER_SCRIPT]]
-    return {f"{cp:x}": looks for cp, looks in _looks(font, sorted(chosen))}
+    return tuple(sorted(cp for group in most for cp in sorted(group, key=_rank)[:_PER_SCRIPT]))
 
 
 # All faces of a script are asked about the same characters.
@@ -51,19 +56,28 @@ def _rank(cp: int) -> bytes:
     return hashlib.blake2b(cp.to_bytes(4, "little"), digest_size=8).digest()
 
 
-def _looks(font: TypeFont, chosen: list[int]) -> Iterator[tuple[int, str]]:
+def _looks(font: TypeFont, chosen: Iterable[int]) -> Iterator[tuple[int, str]]:
     """Yield the code points of glyphs with ink, with their looks."""
     inked = [(cp, gid, box) for cp in chosen if (box := font.box(gid := font.nominal(cp) or 0)) is not None]
+    bits = _thumbnails(font, [(gid, box) for _, gid, box in inked])
+    for number, (cp, _, (left, bottom, right, top)) in enumerate(inked):
+        advance, width, height = (
+            min(round(length / _UNIT), 0xFFF) for length in (font.reckon(chr(cp)), right - left, top - bottom)
+        )
+        yield cp, f"{advance:03x}{width:03x}{height:03x}{bits[_CELLS * number : _CELLS * (number + 1)].hex()}"
+
+
+def _thumbnails(font: TypeFont, inked: list[tuple[int, Box]]) -> bytes:
+    """Return for each glyph 8 bytes: whether the cells of its ink, stretched to a square, are half full."""
+    if font.native is not None:
+        return bytes(font.native.thumbnails([gid for gid, _ in inked]))
     inks = np.empty((len(inked), _PX, _PX), np.uint8)
     rasterizer = Rasterizer()
-    for ink, (_, gid, box) in zip(inks, inked, strict=True):
+    for ink, (gid, box) in zip(inks, inked, strict=True):
         ink[:] = _stretched(font, rasterizer, gid, box)
     side = _PX // _CELLS
     cells = inks.reshape(-1, _CELLS, side, _CELLS, side).sum(axis=(2, 4), dtype=np.uint32) >= 128 * side * side
-    bits = np.packbits(cells.reshape(-1, _CELLS * _CELLS), axis=1)
-    for (cp, _, (left, bottom, right, top)), own in zip(inked, bits, strict=True):
-        lengths = (font.reckon(chr(cp)), right - left, top - bottom)
-        yield cp, "".join(f"{min(round(length / _UNIT), 0xFFF):03x}" for length in lengths) + own.tobytes().hex()
+    return np.packbits(cells.reshape(-1, _CELLS * _CELLS), axis=1).tobytes()
 
 
 def _stretched(font: TypeFont, rasterizer: Rasterizer, gid: int, box: Box) -> Coverage:
