@@ -16,7 +16,7 @@ import orjson
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, ValidationResult
 from fontmilld.core import layout
-from fontmilld.core.lifecycle import KEPT
+from fontmilld.core.lifecycle import KEPT, Reason
 from fontmilld.core.ranges import RangeSet
 from fontmilld.inspection import Inspection, Redraw
 from fontmilld.manager import Done, PersistentExportManager
@@ -212,10 +212,28 @@ class ProjectOperations:
         self.rebuild(name, font_id, index, drawn)
 
     def _has_parts(self, name: str) -> bool:
-        try:
-            return bool(self._manager.find(name).session.parts)
-        except FontmillError:
-            return False  # a project that no session here holds is adopted first
+        held = self._held(name)
+        return held is not None and bool(held.session.parts)  # a project that no session here holds is adopted first
+
+    def complete(self, name: str, done: Done) -> None:
+        """completeSession, of a project too that no session here holds: it is opened, and nothing more of it is drawn."""
+        def opened(result: Any) -> None:
+            if isinstance(result, FontmillError):
+                done(result)
+                return
+            try:
+                self._manager.complete_session(result["session_id"], done)
+            except FontmillError as error:
+                done(error)
+
+        def unless_cancelled(store: SessionStore, recovery: Recovery) -> Recovery:
+            left_out(store.tree, store.session)
+            return recovery
+
+        if name.startswith("/") and self._held(name) is None:
+            self._manager.reopen(name.rstrip("/"), opened, mend=unless_cancelled, reasons=(Reason.USER,))
+        else:
+            self._manager.complete_session(name, done)
 
     def retry_failed(self, name: str, done: Done) -> None:
         """Take up every failed sample again; what is done is not touched."""
@@ -269,14 +287,17 @@ class ProjectOperations:
 
     def _taken_down(self, name: str, then: Callable[[], None]) -> None:
         """Run `then` once no session of this daemon holds the tree."""
-        try:
-            session: ManagedSession | None = self._manager.find(name)
-        except FontmillError:
-            session = None
+        session = self._held(name)
         if session is None:
             then()
         else:
             self._manager.take_down(session, then)
+
+    def _held(self, name: str) -> ManagedSession | None:
+        try:
+            return self._manager.find(name)
+        except FontmillError:
+            return None
 
 
 def _to_try(result: ValidationResult, plan: Mapping[str, RangeSet]) -> deque[tuple[str, int]]:

@@ -56,7 +56,8 @@ def test_not_running(cli: Cli, words: tuple[str, ...], folder: Path, monkeypatch
     monkeypatch.setenv("FONTMILL_SOCKET", str(folder / "control.sock"))
     done = cli(*words)
     assert (done.code, done.out) == (3, "")
-    assert done.err == f"fontmill: No daemon answers on {folder}/control.sock. Start fontmilld, or use `fontmill run`, which needs none.\n"
+    lost = f", and there is no project folder {Path.cwd() / 's'}" if words[1:2] == ("s",) else ""
+    assert done.err == f"fontmill: No daemon answers on {folder}/control.sock{lost}. Start fontmilld, or use `fontmill run`, which needs none.\n"
     assert json.loads(cli(*words, "--json").out)["error"]["n"] == "not-running"
 
 
@@ -169,10 +170,25 @@ def test_status(cli: Cli, daemon: Any) -> None:
     assert "10/40" in shown.splitlines()[-1]
 
 
-def test_status_of_a_folder_without_a_daemon_points_to_detect(cli: Cli, folder: Path) -> None:
-    done = cli("--socket", folder / "none.sock", "status", "/data/plates")
-    assert (done.code, one_line(done.err)) == (3, True)
-    assert "`fontmill detect /data/plates`" in done.err
+@pytest.mark.parametrize("command", ["status", "fonts", "why", "complete", "verify"])
+def test_a_session_that_is_no_folder_either_is_told_as_such(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "plates").mkdir()
+    for named, told, action in (
+        ("plates", "in", "`fontmill detect plates` finds"), (f"{folder}/plates", "in", f"`fontmill detect {folder}/plates`"),
+        ("typo", "folder", "Start fontmilld"), ("./typo", "folder", "Start fontmilld"),
+    ):
+        done = cli("--socket", folder / "none.sock", command, named)
+        assert (done.code, one_line(done.err)) == (3, True)
+        assert f", and there is no project {told} {folder / named}. {action}" in done.err
+
+
+def test_a_session_that_a_daemon_does_not_know_and_that_is_no_folder_is_told_as_such(
+    cli: Cli, daemon: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    daemon.answers["why"] = FontmillError("unknown-session", "There is no session 'plates'.")
+    assert f"There is no session 'plates', and there is no project folder {tmp_path}/plates. Run" in cli("why", "plates").err
 
 
 @pytest.mark.parametrize(("said", "code"), [

@@ -239,6 +239,30 @@ def test_repair_makes_what_was_damaged_and_not_what_a_user_left_out(daemon: Daem
     assert tree_digest(project) == before
 
 
+def test_a_folder_needs_no_service_to_tell_of_itself_and_to_be_completed(daemon: Daemon, fonts: list[str], tmp_path: Path) -> None:
+    session = begin_paused(daemon, fonts[:1], "left", 20_000)
+    made = daemon.client.status(session)["exported_samples"]
+    project = str(daemon.root / "left")
+    daemon.stop()
+    alone = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    why = fontmill("why", project, **alone)
+    assert why.returncode == 0 and "A user paused it" in why.stdout, why.stderr
+    (daemon.root / "left" / "progress.json").unlink()
+    told = json.loads(fontmill("status", project, "--json", **alone).stdout)
+    assert (told["session_id"], told["status"], told["exported_samples"]) == (session, "active", made)
+    (font,) = json.loads(fontmill("fonts", project, "--json", **alone).stdout)["fonts"]
+    assert (font["done_samples"], font["total_samples"]) == (made, 20_000)
+    named = fontmill("--socket", str(tmp_path / "none.sock"), "fonts", project, **alone)
+    assert named.returncode == 3, "who names a daemon wants that one"
+    done = fontmill("complete", project, "--json", **alone)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["exported_samples"], summary["skipped_samples"]) == (made, 20_000 - made)
+    again = json.loads(fontmill("complete", project, "--json", **alone).stdout)
+    assert (again["exported_samples"], again["skipped_samples"]) == (made, 20_000 - made), "nothing changes by saying it twice"
+    assert fontmill("verify", project, **alone).returncode == 0
+
+
 def test_a_cancelled_session_is_not_revived_by_repair(daemon: Daemon, fonts: list[str]) -> None:
     session = begin(daemon, fonts, "cut", 20_000)
     until(lambda: daemon.client.status(session)["exported_samples"] > 50, "it runs")

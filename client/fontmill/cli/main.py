@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from fontmill import __version__
-from fontmill.cli.arguments import Invocation, with_flags
+from fontmill.cli.arguments import Invocation, with_flags, with_folder
 from fontmill.cli.output import Output
 from fontmill.cli.parser import help_text, missing, parse, usage_error
 from fontmill.cli.table import COMMANDS, Command
@@ -96,7 +96,7 @@ def _dispatch(words: list[str], output: Output) -> int:
         try:
             return handler(call)
         except FontmillError as error:
-            raise with_flags(error, command.name) from error
+            raise with_folder(with_flags(error, command.name), getattr(options, "session", None)) from error
 
 
 def _handler(command: Command) -> Callable[[Invocation], int]:

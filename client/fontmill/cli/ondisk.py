@@ -8,7 +8,9 @@ import stat
 from typing import Any
 
 from fontmill.cli.arguments import Invocation
+from fontmill.cli.text import clean
 from fontmill.endpoint import SOCKET_VARIABLE
+from fontmill.errors import FontmillError
 
 MOST_PROGRESS_BYTES = 1 << 20
 ONLY_ON_DISK = frozenset({"schema_version", "stats", "performance"})
@@ -24,6 +26,28 @@ SHAPE: dict[str, type] = {
 def socket_named(call: Invocation) -> bool:
     """Whether the user wants one daemon, and no other."""
     return bool(call.options.socket or os.environ.get(SOCKET_VARIABLE))
+
+
+def is_project(folder: str) -> bool:
+    """Whether a session was begun in a folder."""
+    return os.path.isfile(os.path.join(folder, "session.json"))
+
+
+def only_on_disk(call: Invocation, error: FontmillError, named: str) -> bool:
+    """Whether `error` says that no daemon can tell of the project's folder `named`, and the user wants no certain one."""
+    unknown = error.slug in ("not-running", "unknown-session", "denied")
+    return unknown and named.startswith("/") and not socket_named(call)
+
+
+def read(call: Invocation, named: str) -> dict[str, Any]:
+    """The reply of the command as the project's folder `named` says it, with a remark. Raises FontmillError."""
+    from fontmill.cli.served import read  # noqa: PLC0415  few need it
+
+    answer = read(call.command, named, call.timeout)
+    owner = answer.get("owner")
+    at_work = f"; process {owner['pid']} on {clean(owner['host'])} works on it, and may be further" if owner else ""
+    call.output.note(f"No daemon knows it; this is what its folder says{at_work}.")
+    return answer
 
 
 def last_told(project: str) -> dict[str, Any] | None:

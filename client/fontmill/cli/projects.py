@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fontmill.cli.arguments import Invocation
+from fontmill.cli.ondisk import is_project
 from fontmill.cli.output import interactive
 from fontmill.cli.served import alone, runs, served, verified, write_new
 from fontmill.cli.simple import lines
@@ -75,6 +76,14 @@ def repair(call: Invocation) -> int:
             call.output.note(f"{count(answer.get('damaged', 0) - foreign)} damaged; {count(answer.get('remade_samples', 0))} pairs are made anew")
             return _awaited(call, answer, borne=lacking(answer["status"]))
     call.output.result(answer, ["nothing to repair"])
+    return ExitStatus.OK
+
+
+def complete(call: Invocation) -> int:
+    """Finish a session as it stands."""
+    with served(call, _roots(call)):
+        answer = _asked(call)
+    call.output.result(answer, lines(answer))
     return ExitStatus.OK
 
 
@@ -152,16 +161,12 @@ def _roots(call: Invocation) -> tuple[str, ...]:
     """
     args = call.verb_args()
     named = str(args.get("path") or args.get("session") or "")
-    if named.startswith("/") and os.path.isdir(named) and (args.get("path") or _is_project(named)):
+    if named.startswith("/") and os.path.isdir(named) and (args.get("path") or is_project(named)):
         return (named, os.path.dirname(named))
     if (named.startswith("/") or os.path.isdir(named)) and not call.options.socket and not runs():
         action = "Name the folder that holds its session.json; `fontmill detect` finds the projects in a folder."
         raise FontmillError("unknown-session", f"There is no project in {named}.", action=action)
     return ()
-
-
-def _is_project(folder: str) -> bool:
-    return os.path.isfile(os.path.join(folder, "session.json"))
 
 
 def _asked(call: Invocation) -> dict[str, Any]:

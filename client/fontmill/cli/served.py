@@ -53,15 +53,24 @@ def _minds_other_folders(call: Invocation, roots: tuple[str, ...]) -> bool:
 
 def verified(project: str, level: str, timeout: float | None) -> dict[str, Any]:
     """The reply of `verify` of a project by a process of its own, which needs no daemon; `level` is quick or full."""
+    return _said([*program("fontmilld.verifier"), level, project], "verification", timeout)
+
+
+def read(verb: str, project: str, timeout: float | None) -> dict[str, Any]:
+    """The reply of `status`, `fonts` or `why`, as the folder of a project says it. Raises FontmillError."""
+    return _said([*program("fontmilld.reader"), verb, project], "look at the folder", timeout)
+
+
+def _said(words: list[str], what: str, timeout: float | None) -> dict[str, Any]:
     try:
-        done = subprocess.run([*program("fontmilld.verifier"), level, project], capture_output=True, timeout=timeout, check=False)
+        done = subprocess.run(words, capture_output=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired as error:
         raise FontmillError("timed-out") from error
     try:
         answer: dict[str, Any] = json.loads(done.stdout)
     except ValueError as error:
         said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise FontmillError("internal", f"The verification ended with status {done.returncode}{': ' if said else ''}{said}.") from error
+        raise FontmillError("internal", f"The {what} ended with status {done.returncode}{': ' if said else ''}{said}.") from error
     if "error" in answer:
         raise FontmillError(**answer["error"])
     return answer

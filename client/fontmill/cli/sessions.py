@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fontmill.cli.arguments import Invocation
-from fontmill.cli.ondisk import last_told, socket_named
+from fontmill.cli.ondisk import is_project, last_told, only_on_disk, read
 from fontmill.cli.simple import lines
 from fontmill.cli.text import (
     clean,
@@ -58,16 +58,14 @@ def status(call: Invocation) -> int:
         answer = call.client().call("status", args)
     except FontmillError as error:
         named = str(args.get("session", ""))
-        if error.slug not in ("not-running", "unknown-session", "denied") or not named.startswith("/"):
+        told = last_told(named) if only_on_disk(call, error, named) else None
+        if told is not None:
+            call.output.note(f"No daemon knows it; this is what the project itself said last, at {clean(told.get('last_updated', '?'))}.")
+            answer = told
+        elif only_on_disk(call, error, named) and is_project(named):
+            answer = read(call, named)
+        else:
             raise
-        told = None if socket_named(call) else last_told(named)
-        if told is None:
-            if error.slug != "not-running":
-                raise
-            action = f"`fontmill detect {named}` tells without one how far a project is."
-            raise FontmillError(error.slug, error.message, error.details, action) from error
-        call.output.note(f"No daemon knows it; this is what the project itself said last, at {clean(told.get('last_updated', '?'))}.")
-        answer = told
     if "session" in args:
         call.output.result(answer, status_lines(answer))
     else:
@@ -92,7 +90,7 @@ def _sessions(sessions: Iterable[Mapping[str, Any]]) -> list[str]:
 def fonts(call: Invocation) -> int:
     """Every face of the session and every refused file."""
     session = call.verb_args()["session"]
-    answer = call.client().fonts(session)
+    answer = _or_read(call, session)
     entries = [entry for entry in answer.get("fonts") or () if isinstance(entry, Mapping)]
     rows = [
         (entry.get("font_id", ""), entry.get("status", ""), _progress(entry), entry.get("source", ""), entry.get("reason", ""))
@@ -101,6 +99,16 @@ def fonts(call: Invocation) -> int:
     shown = {"session_id": answer.get("session_id", session), **answer}
     call.output.result(shown, table(("FONT", "STATUS", "PAIRS", "SOURCE", "REASON"), rows))
     return ExitStatus.OK
+
+
+def _or_read(call: Invocation, session: str) -> dict[str, Any]:
+    """The daemon's reply, or, where none knows the project, what its folder says."""
+    try:
+        return call.client().call(call.command, {"session": session})
+    except FontmillError as error:
+        if only_on_disk(call, error, session) and is_project(session):
+            return read(call, session)
+        raise
 
 
 def _progress(entry: Mapping[str, Any]) -> str:
@@ -117,7 +125,7 @@ def wait(call: Invocation) -> int:
 
 def why(call: Invocation) -> int:
     """Why a session is as it is, in sentences."""
-    answer = call.client().why(call.verb_args()["session"])
+    answer = _or_read(call, call.verb_args()["session"])
     call.output.result(answer, [clean(line) for line in answer.get("lines") or ()])
     return ExitStatus.OK
 

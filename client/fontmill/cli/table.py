@@ -86,6 +86,7 @@ RUN_NOTES = (
     "Needs no service: starts a private daemon and stops it. Ctrl-C pauses cleanly (a second one kills at once); "
     "the same command again continues. A session that waits for disk space or memory goes on by itself."
 )
+READ_NOTES = "A project's folder needs no daemon: then it is read."
 EXIT_NOTES = (
     "Exit status: 0 ok, 1 failed, 2 usage, 3 not running, 4 denied, 5 busy or timed out, 6 incompatible version, "
     "7 incomplete (paused, or some samples failed or were skipped; those of fonts that --licences leaves out do not count), 130 interrupted."
@@ -109,23 +110,23 @@ _ROWS = (
     _any_session(_verb("resume", ALL, handler="resume:run", notes="With no session: shows what can be resumed, and asks.")),
     _verb("status", handler="sessions:status", notes="A project's folder needs no daemon: then its own last word is shown."),
     _verb("list", handler="sessions:listing"),
-    _verb("fonts", handler="sessions:fonts"),
+    _verb("fonts", handler="sessions:fonts", notes=READ_NOTES),
     Command("watch", "Show sessions live; on a pipe, one line an event.", verb_options("status"), "watch:run",
             "With a session: ends when it completes or fails."),
     _verb("wait", handler="sessions:wait", help="Wait until the session completes, fails or pauses.",
           notes="Exit status 0: completed with every pair; 7: paused, or some are missing; 1: failed."),
     _verb("cancel", NO_WAIT, handler="sessions:cancel", notes="Waits until no picture is being written any more."),
-    _verb("complete"),
+    _verb("complete", handler="projects:complete", notes="A project's folder needs no service."),
     _verb("detect", handler="projects:detect"),
     _verb("adopt", handler="projects:adopt"),
-    _verb("verify", handler="projects:verify", notes="Exit status 1 when something is damaged."),
+    _verb("verify", handler="projects:verify", notes="Exit status 1 when something is missing, different or foreign."),
     _verb("repair", NO_WAIT, handler="projects:repair", notes="Waits until the project is as it was. Exit status 0: all "
           "that was damaged is made again, whatever failed or was skipped before; 7: paused, or some of it could not be made."),
     _verb("retry-failed", NO_WAIT, handler="projects:retry_failed", notes="Waits until the samples have been tried."),
     _verb("rebuild", FOLDER, handler="projects:rebuild", notes="Exit status 1 when the files are not what the label says."),
     _verb("delete", YES, handler="projects:delete", notes="On a terminal, says what would be removed and asks; with --json it does not."),
     _verb("events", *EVENT_OPTIONS, handler="watch:events"),
-    _verb("why", handler="sessions:why"),
+    _verb("why", handler="sessions:why", notes=READ_NOTES),
     _verb("health", handler="sessions:health", notes="Exit status 1 when something is not well."),
     _verb("metrics", handler="sessions:metrics"),
     _verb("config"),

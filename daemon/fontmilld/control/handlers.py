@@ -104,7 +104,8 @@ class VerbHandlers:
         call.answer(self._manager.cancel_session(args["session"]))
 
     def _complete(self, args: dict[str, Any], call: Call) -> None:
-        self._manager.complete_session(args["session"], lambda summary: call.answer(summary.to_dict()))
+        answer = _answer(call)
+        self._projects.complete(args["session"], lambda result: answer(result if isinstance(result, FontmillError) else result.to_dict()))
 
     def _events(self, args: dict[str, Any], call: Call) -> None:
         session = self._manager.find(args["session"]).id if args["session"] else None

@@ -57,7 +57,7 @@ def _core(without: str) -> str:
 
 def explain(status: Map, details: Mapping[str, str], fonts: Iterable[Map]) -> list[str]:
     """Why a session is as it is, from its status object, the detail of each pause reason, and its font entries."""
-    return [*_state(status, details), *_missing(status, fonts)]
+    return [*_state(status, details), *missing(status, fonts)]
 
 
 def _state(status: Map, details: Mapping[str, str]) -> list[str]:
@@ -76,7 +76,8 @@ def _state(status: Map, details: Mapping[str, str]) -> list[str]:
     return told
 
 
-def _missing(status: Map, fonts: Iterable[Map]) -> list[str]:
+def missing(status: Map, fonts: Iterable[Map]) -> list[str]:
+    """Which samples were given up or left out, most first; from a session's status object and its font entries."""
     reasons: Counter[str] = Counter()
     for font in fonts:
         lost = font["failed_samples"] + font["skipped_samples"]

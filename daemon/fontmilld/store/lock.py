@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -242,6 +243,17 @@ def read_owner(path: str) -> Owner | None:
         return None
     finally:
         os.close(fd)
+
+
+def living_owner(path: str) -> Owner | None:
+    """Who works on the project at `path`, as far as that can be told without taking its lock. See `is_stale`."""
+    owner = read_owner(path)
+    try:
+        age = time.time() - os.lstat(f"{path}/{LOCK_FILE}").st_mtime
+    except OSError:
+        return None
+    stale = owner is None or is_stale(owner, Owner.me(""), "unsupported", age=age, local=False)
+    return None if stale else owner
 
 
 def _flock(fd: int) -> Flock:

@@ -1,0 +1,126 @@
+"""`python -m fontmilld.reader VERB PROJECT`: what a project's folder says of it, without a daemon.
+
+For `fontmill status`, `fonts` and `why` of a folder. Nothing is written, and no lock is taken: where somebody works on
+the project, what is told lags behind. One JSON line is printed: the reply of the verb, or `{"error": {"slug", "message",
+"details"}}`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+
+from fontmill.errors import FontmillError
+from fontmill.model import ExportSession, FontInfo
+from fontmilld.core import layout
+from fontmilld.core.accounts import excluded_samples, font_entries
+from fontmilld.core.diagnosis import explain, missing
+from fontmilld.core.lifecycle import Phase, Reason
+from fontmilld.core.progress import FontProgressTracker
+from fontmilld.store.checkpoint import FontState, decode
+from fontmilld.store.ending import read_file
+from fontmilld.store.files import LocalTree
+from fontmilld.store.lock import Owner, living_owner
+from fontmilld.store.parts import elsewhere, samples_of
+from fontmilld.store.sessions import load_session, read_progress
+from fontmilld.store.tree import Tree
+
+_LEFT_OUT: Final = "The session was completed before this sample was made."
+_GO_ON: Final = "the same `fontmill run` or `fontmill start` goes on"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the reply; the exit status is 0 when there is one."""
+    parent, name = os.path.split(argv[1].rstrip("/"))
+    try:
+        answer = read(argv[0], f"{os.path.realpath(parent).rstrip('/')}/{name}")
+    except FontmillError as error:
+        answer = {"error": {"slug": error.slug, "message": error.message, "details": error.details}}
+    sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
+    return 1 if "error" in answer else 0
+
+
+def read(verb: str, path: str) -> dict[str, Any]:
+    """The reply of `status`, `fonts` or `why` for the project at `path`; `owner` in it is who works on it, or None.
+
+    Raises FontmillError.
+    """
+    tree = LocalTree(path)
+    try:
+        session = load_session(tree, path)
+        told, completed = read_progress(tree), tree.size(layout.SUMMARY_FILE) is not None
+        tracker = _counted(tree, session, completed)
+    finally:
+        tree.close()
+    owner = living_owner(path)
+    status = _status(session, path, tracker, told, completed) | {"owner": _shown(owner)}
+    if verb == "status":
+        return status
+    fonts = font_entries(session, tracker, 0.0)
+    if verb == "fonts":
+        return {"session_id": session.session_id, "fonts": fonts, "owner": status["owner"]}
+    return {"session_id": session.session_id, "status": status["status"], "lines": _lines(status, fonts), "owner": status["owner"]}
+
+
+def _counted(tree: Tree, session: ExportSession, completed: bool) -> FontProgressTracker:
+    """What the checkpoints account for; where the project is complete, the rest was left out."""
+    tracker = FontProgressTracker()
+    for info in session.fonts:
+        if not info.accepted:
+            tracker.register_font(info.font_id, info.total_samples, skipped=info.total_samples)
+            continue
+        checkpoint = decode(read_file(tree, layout.checkpoint_file(info.font_id)))
+        _count(tracker, session, info, checkpoint.state if checkpoint is not None else FontState(info.font_id), completed)
+    return tracker
+
+
+def _count(tracker: FontProgressTracker, session: ExportSession, info: FontInfo, state: FontState, completed: bool) -> None:
+    done = state.done | elsewhere(session, info.font_id)
+    left = info.total_samples - len(done) - len(state.failed) if completed else 0
+    tracker.register_font(info.font_id, info.total_samples, len(done), len(state.failed), left, done.last if done else 0)
+    for reason in [*(failure.reason for failure in state.failures), *([_LEFT_OUT] if left else [])]:
+        tracker.fail(info.font_id, 0, reason)  # they are counted already: only the last reason is told
+
+
+def _status(session: ExportSession, path: str, tracker: FontProgressTracker, told: dict[str, Any], completed: bool) -> dict[str, Any]:
+    """The status object, from what the checkpoints and the project's own last word, `told`, say."""
+    known = told.get("status") if told.get("status") in ("paused", "failed") else "active"
+    status = "completed" if completed else str(known)
+    reasons = told.get("pause_reasons") if status == "paused" else ()
+    overall = tracker.overall(0.0).to_dict()
+    return {
+        "session_id": session.session_id, "project_name": session.project_name, "output_path": session.output_path,
+        "project_path": path, "status": status, "phase": str(_PHASES.get(status, Phase.RENDERING)),
+        "pause_reasons": sorted(set(_REASONS) & set(map(str, reasons if isinstance(reasons, list) else ()))),
+        "reason": str(told.get("reason", "")) if status == "failed" else "", **overall,
+        "estimated_time_remaining": None, "excluded_samples": excluded_samples(session),
+        "durable_samples": overall["exported_samples"], "in_flight_samples": 0, "quiescent": True, "bottleneck": "",
+        "parts": [{"path": part.path, "samples": samples_of(part)} for part in session.parts],
+        "created_at": session.created_at, "last_updated": str(told.get("last_updated") or session.created_at),
+    }
+
+
+_PHASES: Final = {"completed": Phase.COMPLETED, "failed": Phase.FAILED}
+_REASONS: Final = tuple(str(reason) for reason in Reason)
+
+
+def _lines(status: dict[str, Any], fonts: list[dict[str, Any]]) -> list[str]:
+    owner = status["owner"]
+    if owner is not None:
+        return [f"Process {owner['pid']} on {owner['host']} works on it.", *missing(status, fonts)]
+    if status["status"] == "active":
+        return [f"Nobody works on it: who did has ended before it was done; {_GO_ON}.", *missing(status, fonts)]
+    told = explain(status, {}, fonts)
+    return [*told, f"No daemon has it now: {_GO_ON}."] if status["status"] == "paused" else told
+
+
+def _shown(owner: Owner | None) -> dict[str, Any] | None:
+    return None if owner is None else {"pid": owner.pid, "host": owner.host_name}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,79 @@
+"""What a project's folder says of it without a daemon: the counts of its checkpoints, and who works on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fontmill.errors import FontmillError
+from fontmilld.core.ranges import RangeSet
+from fontmilld.reader import read
+from fontmilld.store.kernel import LinuxKernel
+from fontmilld.store.lock import TreeLock
+from fontmilld.testing.export import SmallExport, small_session
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    path = tmp_path.resolve() / "project"
+    SmallExport(LinuxKernel(), small_session(10, 2), path=str(path), unfit=RangeSet.span(2, 3)).run()
+    return path
+
+
+def test_a_complete_project_says_what_it_has_and_what_failed(project: Path) -> None:
+    status = read("status", str(project))
+    assert (status["status"], status["project_path"], status["owner"]) == ("completed", str(project), None)
+    assert [status[f"{kind}_samples"] for kind in ("total", "exported", "failed", "skipped")] == [20, 16, 4, 0]
+    fonts = read("fonts", str(project))["fonts"]
+    assert [(font["font_id"], font["status"], font["done_samples"], font["failed_samples"]) for font in fonts] == [
+        ("font-0", "completed", 8, 2), ("font-1", "completed", 8, 2)]
+    assert all(font["reason"] for font in fonts)
+    assert read("why", str(project))["lines"][0] == "It is complete."
+    assert "2 samples are missing, font-0: " in read("why", str(project))["lines"][1]
+
+
+def test_a_project_that_nobody_works_on_any_more_says_so(project: Path) -> None:
+    for name in ("summary.json", "progress.json"):
+        (project / name).unlink(missing_ok=True)
+    assert read("status", str(project))["status"] == "active"
+    line, *_ = read("why", str(project))["lines"]
+    assert line.startswith("Nobody works on it") and "`fontmill run`" in line
+    (project / "progress.json").write_text(json.dumps({"status": "paused", "pause_reasons": ["user", "nonsense", 7]}))
+    assert read("status", str(project))["pause_reasons"] == ["user"]
+    assert "A user paused it" in read("why", str(project))["lines"][0]
+
+
+def test_a_run_that_has_just_begun_is_told_with_its_owner(tmp_path: Path) -> None:
+    path = tmp_path.resolve() / "project"
+    path.mkdir()
+    (path / "session.json").write_bytes(json.dumps({"schema_version": 1, **small_session(10, 2).to_dict()}).encode())
+    with TreeLock(str(path), "daemon"):
+        status = read("status", str(path))
+        assert (status["status"], status["total_samples"], status["exported_samples"]) == ("active", 20, 0)
+        assert status["owner"] == {"pid": os.getpid(), "host": os.uname().nodename}
+        assert read("why", str(path))["lines"] == [f"Process {os.getpid()} on {os.uname().nodename} works on it."]
+    assert read("status", str(path))["owner"] is None
+
+
+@pytest.mark.parametrize("told", ["", "[]", '{"status": 7, "pause_reasons": "user", "last_updated": []}', '{"status": "paused"}'])
+def test_no_progress_file_is_believed_further_than_it_can_be(project: Path, told: str) -> None:
+    (project / "summary.json").unlink()
+    (project / "progress.json").write_text(told)
+    for verb in ("status", "fonts", "why"):
+        assert read(verb, str(project))["owner"] is None
+
+
+def test_a_folder_without_a_session_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FontmillError) as caught:
+        read("status", str(tmp_path.resolve()))
+    assert caught.value.slug == "unknown-session"
+
+
+def test_the_program_prints_the_reply_of_the_verb(project: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "fontmilld.reader", "fonts", str(project)], capture_output=True, check=True)
+    assert json.loads(done.stdout) == read("fonts", str(project))
