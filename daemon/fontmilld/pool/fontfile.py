@@ -19,7 +19,8 @@ def read_font(source: str) -> bytes:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FONT_BYTES:
                 raise FontmillError("font-changed", "The font file is no longer a regular file of a sane size.")
-            return file.read(MAX_FONT_BYTES)
+            # Room for the largest there may be costs half of what drawing a pair does.
+            return file.read(found.st_size + 1)
     except OSError as error:
         raise FontmillError("font-changed", "The font file can no longer be read.") from error
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, MutableSequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
 
 import cv2
 
 from fontmill.errors import FontmillError
-from fontmill.model import Damage, ExportConfig, ExportSession, FontInfo
+from fontmill.model import Damage
 from fontmilld import native
 from fontmilld.core import layout
-from fontmilld.core.labels import Image, claim_line, read_claim
+from fontmilld.core.labels import read_claim
 from fontmilld.core.pacing import backoff
-from fontmilld.pool.fontfile import font_digest, read_font
 from fontmilld.pool.messages import (
     BatchDone,
     BatchFailed,
@@ -33,19 +29,17 @@ from fontmilld.pool.messages import (
     RenderTask,
     Stop,
 )
+from fontmilld.pool.openfonts import OpenFont, OpenFonts, session_of
 from fontmilld.pool.process import ChildEnd
 from fontmilld.pool.vitals import Doing, Vitals
-from fontmilld.render.faces import Face, FontProblem
-from fontmilld.render.pair import PairRenderer, RenderedPair, SampleFailure
-from fontmilld.render.settings import RenderSettings
+from fontmilld.render.faces import FontProblem
+from fontmilld.render.pair import RenderedPair, SampleFailure
 from fontmilld.render.stages import StageClock
 from fontmilld.store import journal
 from fontmilld.store.checking import Check, CheckResult, run_check
 from fontmilld.store.files import LocalTree
-from fontmilld.store.text import required_text
 from fontmilld.store.tree import ImageFolder, Tree
 
-OPEN_FONTS = 3
 WRITE_ATTEMPTS = 3
 
 
@@ -67,41 +61,6 @@ def worker_main(end: ChildEnd, array: MutableSequence[int], slot: int) -> None:
         elif isinstance(message, RedrawTask):
             end.send(worker.redraw(message))
         vitals.beat(Doing.IDLE)
-
-
-@dataclass(slots=True)
-class OpenFont:
-    """A font that is ready to draw."""
-
-    renderer: PairRenderer
-    font_id: str
-    width: int
-    kinds: tuple[str, ...]
-
-    def drawn(self, pair: RenderedPair) -> Drawn:
-        """All that the tree holds of a pair."""
-        clear = Image(self._name(pair, "clear"), len(pair.clear), pair.clear_sha256)
-        blurred = Image(self._name(pair, "blurred"), len(pair.blurred), pair.blurred_sha256)
-        files, extras = {clear.file_name: pair.clear, blurred.file_name: pair.blurred}, {}
-        if len(self.kinds) > len(layout.HALVES):
-            made = self.renderer.extras(pair.index)
-            for kind in self.kinds[len(layout.HALVES):]:
-                data = made[kind]
-                extras[kind] = Image(self._name(pair, kind), len(data), hashlib.sha256(data).hexdigest())
-                files[extras[kind].file_name] = data
-        # A font id needs no escapes.
-        members = b'"font_id":"%b",%b' % (self.font_id.encode("ascii"), pair.members)
-        return Drawn(files, claim_line(pair.index, clear, blurred, members, extras))
-
-    def _name(self, pair: RenderedPair, kind: str) -> str:
-        return layout.image_name(self.font_id, pair.index, kind, self.width)
-
-
-class Drawn(NamedTuple):
-    """One pair as it goes to the tree: its images by file name, and the line that claims them."""
-
-    files: dict[str, bytes]
-    line: bytes
 
 
 @dataclass(slots=True)
@@ -129,7 +88,7 @@ class Worker:
         self._sleep = sleep
         self._clock = StageClock()
         self._contexts: dict[tuple[str, str], FontContext] = {}
-        self._fonts: OrderedDict[tuple[Any, ...], OpenFont] = OrderedDict()
+        self._fonts = OpenFonts(opener, self._clock)
 
     def learn(self, context: FontContext) -> None:
         """Remember the latest context of a font; the supervisor sends it before the font's batches."""
@@ -142,7 +101,7 @@ class Worker:
             self._vitals.beat(Doing.OPENING, task.serial)
             context = self._contexts[task.session_id, task.font_id]
             with self._folder(context) as folder:
-                tally = self._draw_all(self._open(context), folder, task)
+                tally = self._draw_all(self._fonts.open(context), folder, task)
         except FontmillError as error:
             return BatchFailed(task.serial, error.slug, error.message, error.details)
         except FontProblem as problem:
@@ -172,7 +131,7 @@ class Worker:
             tree = self._opener(context.project_path)
             try:
                 result = run_check(
-                    tree, _session_of(context), Check(task.font_id, task.start, task.end),
+                    tree, session_of(context), Check(task.font_id, task.start, task.end),
                     "quick" if task.level == "quick" else "full", lambda _: beat(Doing.CHECKING, task.serial))
                 if task.level == "deep":
                     result = self._redraw(tree, context, task, result)
@@ -188,7 +147,7 @@ class Worker:
         """Draw one pair and hand it back; nothing is written."""
         try:
             self._vitals.beat(Doing.OPENING, task.serial)
-            font = self._open(self._contexts[task.session_id, task.font_id])
+            font = self._fonts.open(self._contexts[task.session_id, task.font_id])
             self._vitals.beat(Doing.DRAWING, task.serial, task.index)
             pair = font.renderer.render(task.index)
             if isinstance(pair, SampleFailure):
@@ -202,7 +161,7 @@ class Worker:
 
     def _redraw(self, tree: Tree, context: FontContext, task: CheckTask, result: CheckResult) -> CheckResult:
         """Whether each line is what drawing its sample gives now, byte for byte (I2)."""
-        font = self._open(context)
+        font = self._fonts.open(context)
         name = layout.samples_file(context.font_id)
         known = {found["index"] for found in result.damaged}
         differs: list[Damage] = []
@@ -215,38 +174,6 @@ class Worker:
             if isinstance(pair, SampleFailure) or font.drawn(pair).line != line:
                 differs.append(Damage(name, "redraws-differently", context.font_id, claim.index))
         return replace(result, damaged=(*result.damaged, *(damage.to_dict() for damage in differs)))
-
-    def _open(self, context: FontContext) -> OpenFont:
-        font = self._fonts.get(context.key)
-        if font is None:
-            font = self._fonts[context.key] = self._open_anew(context)
-            while len(self._fonts) > OPEN_FONTS:
-                self._fonts.popitem(last=False)
-        self._fonts.move_to_end(context.key)
-        return font
-
-    def _open_anew(self, context: FontContext) -> OpenFont:
-        data = read_font(context.source)
-        if font_digest(data) != context.sha256:
-            raise FontmillError("font-changed")
-        settings = RenderSettings.from_config({**context.settings, "text_content": self._text(context)})
-        try:
-            face = Face(data, context.face_index, context.record)
-        except (TypeError, KeyError) as error:
-            raise FontmillError("fingerprint-differs", "Another version of fontmill inspected this font.") from error
-        return OpenFont(PairRenderer(settings, face, context.sha256, self._clock), context.font_id,
-                        layout.index_width(context.num_samples), _session_of(context).config.image_kinds)
-
-    def _text(self, context: FontContext) -> str:
-        """The user's own text, which lies in the project."""
-        session = _session_of(context)
-        if not session.config.text_sha256:
-            return ""
-        tree = self._opener(context.project_path)
-        try:
-            return required_text(tree, session)
-        finally:
-            tree.close()
 
     def _draw_all(self, font: OpenFont, folder: ImageFolder, task: RenderTask) -> BatchTally:
         tally = BatchTally()
@@ -288,10 +215,3 @@ class Worker:
                 self._sleep(backoff(attempt, random.random()))
             else:
                 return
-
-
-def _session_of(context: FontContext) -> ExportSession:
-    """As much of the session as a check of one font needs."""
-    info = FontInfo(context.font_id, context.source, context.sha256, context.face_index, context.num_samples)
-    config = ExportConfig.from_dict({**context.settings, "num_samples": context.num_samples})
-    return ExportSession(context.session_id, "", "", "", config, (info,), {})
