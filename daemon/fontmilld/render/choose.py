@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from fontmilld.render import effects, palette
-from fontmilld.render.corpus import Corpus, Phrase
+from fontmilld.render.corpus import Phrase, corpus_of
 from fontmilld.render.faces import Face, FontProblem
 from fontmilld.render.layout import Block, Corners, compose, extent
 from fontmilld.render.recipe import Recipe, Spec, StyleSpec, TextSpec
@@ -53,7 +53,7 @@ class Chooser:
         self._upright = face.font() if not self._strikes else None
         # Paper around the ink shows that nothing was cut; small pictures have a pixel to spare, no more.
         self._paper = max(1.0, round(_PAD * min(settings.image_width, settings.image_height)))
-        self._corpus = Corpus(face, settings)
+        self._corpus = corpus_of(face.repertoire, settings)
         # What every recipe begins with, after its index.
         self._frame = (settings.image_width, settings.image_height, settings.channels, settings.preset)
 

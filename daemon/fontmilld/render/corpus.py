@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from fontmilld.render import charset, usertext
-from fontmilld.render.faces import Face, FontProblem
+from fontmilld.render.faces import FontProblem
 from fontmilld.render.languages import LANGUAGES, Language, direction_of, letters_of, words_without
 from fontmilld.render.pseudowords import Letters
+from fontmilld.render.repertoire import Repertoire
 from fontmilld.render.settings import RenderSettings
 from fontmilld.render.stream import Stream
 
@@ -77,25 +78,26 @@ class _Alphabet:
 
 
 class Corpus:
-    """The phrases of one face, from the sources that the settings name.
+    """The phrases of a repertoire, from the sources that the settings name.
 
-    Raises FontProblem "font-no-text" if the face cannot draw anything that they offer. `lacking` names the
-    sources of which it can draw nothing: the others take their share.
+    Raises FontProblem "font-no-text" if nothing that they offer can be drawn. `lacking` names the
+    sources of which nothing can be drawn: the others take their share.
     """
 
-    def __init__(self, face: Face, settings: RenderSettings) -> None:
-        self._face = face
+    def __init__(self, repertoire: Repertoire, settings: RenderSettings) -> None:
+        usable = repertoire.usable
+        self._repertoire = repertoire
         self._settings = settings
-        self._joiner = " " if face.has_space else ""
+        self._joiner = " " if repertoire.has_space else ""
         wanted = settings.text_weights
-        self._alphabets = _find_alphabets(face)
-        self._vocabularies = _find_vocabularies(face) if "words" in wanted else {}
-        self._digits = [chr(c) for c in range(0x30, 0x3A) if c in face.usable]
-        self._marks = [c for c in ".,:-/" if ord(c) in face.usable]
-        self._capitals = [chr(c) for c in range(0x41, 0x5B) if c in face.usable]
-        self._passages = usertext.passages(settings.text_content, face) if "user" in wanted else []
+        self._alphabets = _find_alphabets(usable)
+        self._vocabularies = _find_vocabularies(repertoire) if "words" in wanted else {}
+        self._digits = [chr(c) for c in range(0x30, 0x3A) if c in usable]
+        self._marks = [c for c in ".,:-/" if ord(c) in usable]
+        self._capitals = [chr(c) for c in range(0x41, 0x5B) if c in usable]
+        self._passages = usertext.passages(settings.text_content, repertoire) if "user" in wanted else []
         self._scripts = self._weigh_scripts()
-        self._letters = {a.script: Letters.of(a.script, face.usable) for a in self._alphabets}
+        self._letters = {a.script: Letters.of(a.script, usable) for a in self._alphabets}
         self._sources = [(name, weight) for name, weight in wanted.items() if self._offers(name)]
         self.lacking: Final = tuple(name for name in wanted if not self._offers(name))
         if not self._sources:
@@ -118,7 +120,7 @@ class Corpus:
 
     def _weigh_scripts(self) -> list[tuple[_Alphabet, float]]:
         """Weigh scripts by how much of them the face has; where words are wanted, those without go second."""
-        weights = {a.script: _weight(self._face, a.script) for a in self._alphabets}
+        weights = {a.script: _weight(self._repertoire, a.script) for a in self._alphabets}
         wordless = {s: w for s, w in weights.items() if self._vocabularies and s not in self._vocabularies}
         share = min(1.0, _WORDLESS_SHARE / sum(wordless.values())) if wordless else 1.0
         weights |= {script: weight * share for script, weight in wordless.items()}
@@ -188,7 +190,7 @@ class Corpus:
 
     def _recased(self, word: str, style: str) -> str:
         changed = unicodedata.normalize("NFC", word.upper() if style == "upper" else word.capitalize())
-        return changed if self._face.can_draw(changed) else word
+        return changed if self._repertoire.can_draw(changed) else word
 
     def _characters(self, stream: Stream, alphabet: _Alphabet, brevity: int) -> Phrase:
         parts = tuple(stream.choice(alphabet.characters) for _ in range(self._length(stream, brevity)))
@@ -221,19 +223,25 @@ class Corpus:
         return Phrase(parts, joiner, script, language, direction_of(script), source)
 
 
-def _weight(face: Face, script: str) -> float:
-    usable = face.report.scripts.get(script, 0)
+@functools.lru_cache(maxsize=4)
+def corpus_of(repertoire: Repertoire, settings: RenderSettings) -> Corpus:
+    """Return the corpus, the same object for the latest ones: faces of a family mostly have one repertoire."""
+    return Corpus(repertoire, settings)
+
+
+def _weight(repertoire: Repertoire, script: str) -> float:
+    usable = repertoire.scripts.get(script, 0)
     return max(_LEAST_SHARE, min(1.0, usable / _FULL.get(script, _FULL_OTHERWISE)))
 
 
-def _find_alphabets(face: Face) -> list[_Alphabet]:
+def _find_alphabets(usable: frozenset[int]) -> list[_Alphabet]:
     """Group what can stand alone by script; characters of the other direction stay out of a line."""
     groups: dict[str, list[str]] = {}
-    for cp in sorted(face.usable):
+    for cp in sorted(usable):
         if script := _alphabet_of(cp):
             groups.setdefault(script, []).append(chr(cp))
     if set(groups) <= {"Latn"}:
-        ascii_text = [chr(c) for c in range(0x21, 0x7F) if c in face.usable]
+        ascii_text = [chr(c) for c in range(0x21, 0x7F) if c in usable]
         groups["Latn"] = sorted({*groups.get("Latn", []), *ascii_text})
     # A few stray letters (a micro sign is Greek) do not make a face one of that script.
     most = max(map(len, groups.values()), default=0)
@@ -256,14 +264,14 @@ def _alphabet_of(cp: int) -> str:
     return script if unicodedata.bidirectional(character) in _STRONG[direction_of(script)] else ""
 
 
-def _find_vocabularies(face: Face) -> dict[str, list[_Vocabulary]]:
-    """Return, by script, the first few languages of which the face draws enough words."""
+def _find_vocabularies(repertoire: Repertoire) -> dict[str, list[_Vocabulary]]:
+    """Return, by script, the first few languages of which enough words can be drawn."""
     found: dict[str, list[_Vocabulary]] = {}
     for language in LANGUAGES:
         have = found.setdefault(language.script, [])
-        if len(have) == _LANGUAGES_PER_SCRIPT or not language.letters & face.report.scripts.keys():
+        if len(have) == _LANGUAGES_PER_SCRIPT or not language.letters & repertoire.scripts.keys():
             continue
-        words = words_without(language, face.missing_of(letters_of(language)))
+        words = words_without(language, repertoire.missing_of(letters_of(language)))
         if len(words) >= _FEWEST_WORDS:
             have.append(_Vocabulary(language, words, words[0].upper() != words[0]))
     return {script: have for script, have in found.items() if have}

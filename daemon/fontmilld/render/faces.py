@@ -15,6 +15,7 @@ from fontTools.ttLib import TTFont
 from fontmilld.render import charset, coverage, naming, sketch, strikes
 from fontmilld.render.coverage import Coverage
 from fontmilld.render.fonttables import Tables
+from fontmilld.render.repertoire import repertoire_of
 from fontmilld.render.shaping import TypeFace, TypeFont
 from fontmilld.render.strikes import Strike
 
@@ -132,7 +133,7 @@ def font_id_for(report: FaceReport, file_stem: str, face_index: int, taken: Set[
 
 
 class Face:
-    """One face opened for drawing: shaping font, axes, usable characters.
+    """One face opened for drawing: shaping font, axes, repertoire.
 
     Takes the file's bytes (kept, not copied) and the record of `inspect_face`, so that a worker need not
     inspect again. Raises FontProblem if the bytes do not open.
@@ -142,15 +143,13 @@ class Face:
         report = FaceReport.from_record(record) if record else inspect_face(data, face_index)
         self.report = report
         self.face_index = face_index
-        self.usable = charset.from_ranges(report.usable)
         self.axes = {axis["tag"]: axis for axis in report.axes}
         self._face = TypeFace(data, face_index)
         if not self._face.glyph_count:
             raise FontProblem("font-unreadable", "the font file no longer opens")
         self._plain = TypeFont(self._face)
         self._strikes = coverage.strike_fonts(self._face, _read_strikes(data, face_index)) if report.strikes else {}
-        # Characters, not numbers: whole word lists are held against them.
-        self._drawable = frozenset(map(chr, self.usable)) | (frozenset(" ") if self.has_space else frozenset())
+        self.repertoire = repertoire_of(report.usable, bool(self._plain.nominal(0x20)))
 
     @property
     def strikes(self) -> tuple[int, ...]:
@@ -163,19 +162,6 @@ class Face:
             return self._strikes[strike]
         chosen = dict(axes)
         return TypeFont(self._face, chosen, bold) if chosen or bold else self._plain
-
-    def can_draw(self, text: str) -> bool:
-        """Return True if every character of `text` is usable; the space counts if it is mapped."""
-        return self._drawable.issuperset(text)
-
-    def missing_of(self, characters: frozenset[str]) -> frozenset[str]:
-        """Return those of `characters` that `can_draw` says no to."""
-        return characters - self._drawable
-
-    @property
-    def has_space(self) -> bool:
-        """Return True if the face maps U+0020, so that words can be set apart."""
-        return bool(self._plain.nominal(0x20))
 
 
 def _read_tables(data: bytes, face_index: int) -> Tables:

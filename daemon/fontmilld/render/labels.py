@@ -44,8 +44,7 @@ class LabelWriter:
         self._sources: dict[tuple[str, ...], bytes] = {}
         # By grid: scripts that lie on one and scripts that do not take turns.
         self._styles: dict[int, tuple[tuple[Any, ...], bytes, bytes]] = {}
-        self._kernels: tuple[psf.Psf | None, ...] | None = None
-        self._psf = b""
+        self._psf: tuple[tuple[psf.Psf | None, ...], bytes] | None = None
 
     def write(
         self, recipe: Recipe, plan: Plan, box: tuple[int, int, int, int], placed: bytes,
@@ -93,11 +92,10 @@ class LabelWriter:
 
     def _psf_of(self, plan: Plan) -> bytes:
         """Return what was measured of each kernel, in order."""
-        if plan.kernels is not self._kernels:
+        if self._psf is None or self._psf[0] is not plan.kernels:
             steps = zip(plan.spec.steps, plan.kernels, strict=True)
-            self._psf = b",".join(orjson.dumps(_measured(step, kernel)) for step, kernel in steps if kernel)
-            self._kernels = plan.kernels
-        return self._psf
+            self._psf = plan.kernels, b",".join(orjson.dumps(_measured(step, kernel)) for step, kernel in steps if kernel)
+        return self._psf[1]
 
 
 def members(record: Mapping[str, Any]) -> bytes:

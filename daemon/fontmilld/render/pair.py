@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -92,8 +93,22 @@ class _Drawn:
     scene: Picture
 
 
+@dataclass(slots=True)
+class _Shared:
+    """What renderers of one session have in common. `plan` is that of every sample, but for its `spec`, where kernels
+    and margin are always the same."""
+
+    labels: labels.LabelWriter
+    plan: Plan | None = None
+
+
+@functools.lru_cache(maxsize=4)
+def _shared_by(settings: RenderSettings) -> _Shared:
+    return _Shared(labels.LabelWriter(settings))
+
+
 class PairRenderer:
-    """Renders the samples of one face under one set of settings; holds caches, so one per thread.
+    """Renders the samples of one face under one set of settings; all of one process in one thread: they share caches.
 
     `sha256` is the hexadecimal digest of the font file's bytes. `clock` is told what time is spent on.
     Raises FontProblem "font-no-text" if the face has nothing that the text source could use.
@@ -105,10 +120,8 @@ class PairRenderer:
         self._sha256 = sha256
         self._clock = clock or StageClock()
         self._chooser = Chooser(settings, face)
-        self._labels = labels.LabelWriter(settings)
+        self._shared = _shared_by(settings)
         self._rasterizer = Rasterizer()
-        # That of every sample, but for its `spec`, where kernels and margin are always the same.
-        self._plan: Plan | None = None
         pixels = settings.image_width * settings.image_height * settings.channels
         self._together = max(1, min(_STRIP_PAIRS, _STRIP_PIXELS // pixels))
         # What the strip at hand was made from, for `extras`.
@@ -196,7 +209,7 @@ class PairRenderer:
         chosen, channels, level = drawn.chosen, drawn.chosen.recipe.channels, self._settings.png_level
         clear, blurred = encode.from_lines(halves.clear, channels, level), encode.from_lines(halves.blurred, channels, level)
         placed = labels.cluster_json(chosen.recipe.text.text, chosen.placed)
-        members = self._labels.write(chosen.recipe, chosen.plan, chosen.box, placed, halves.psnr, halves.snr)
+        members = self._shared.labels.write(chosen.recipe, chosen.plan, chosen.box, placed, halves.psnr, halves.snr)
         pair = RenderedPair(drawn.index, clear, blurred, sha256(clear).hexdigest(), sha256(blurred).hexdigest(), members)
         self._clock.lap("encode")
         return pair
@@ -231,9 +244,10 @@ class PairRenderer:
     def _prepared(self, spec: Degradation) -> Plan:
         if not self._chooser.has_fixed_blur:
             return degrade.prepare(spec)
-        if self._plan is None:
-            self._plan = degrade.prepare(spec)
-        return Plan(spec, self._plan.kernels, self._plan.margin)
+        plan = self._shared.plan
+        if plan is None:
+            plan = self._shared.plan = degrade.prepare(spec)
+        return Plan(spec, plan.kernels, plan.margin)
 
 
 def _common(drawn: _Drawn | SampleFailure) -> strip.Key | None:

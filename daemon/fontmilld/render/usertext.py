@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from fontmilld.render import charset
-from fontmilld.render.faces import Face
 from fontmilld.render.languages import RTL
+from fontmilld.render.repertoire import Repertoire
 
 _LONGEST: Final = 40
 _SHARED: Final = frozenset({"Zyyy", "Zinh"})
@@ -27,14 +27,14 @@ class Passage:
     script: str
 
 
-def passages(content: str, face: Face) -> list[Passage]:
-    """Return the passages of `content` that `face` can draw; words it cannot draw end a passage."""
+def passages(content: str, repertoire: Repertoire) -> list[Passage]:
+    """Return the passages of `content` that can be drawn; words that cannot end a passage."""
     found = []
     for line in unicodedata.normalize("NFC", content).splitlines():
         words: list[str] = []
         rtl: bool | None = None
         for word in [*line.split(), ""]:
-            way = _direction(word) if word and face.can_draw(word) and _stands(word) else None
+            way = _direction(word) if word and repertoire.can_draw(word) and _stands(word) else None
             fits = way is not None and (rtl is None or way == rtl)
             if words and not fits:
                 found.append(Passage(tuple(words), _script(words)))

@@ -61,7 +61,7 @@ def test_record_is_json_and_reopens_the_face(font_bytes):
     report = inspect_face(data, 0)
     record = json.loads(json.dumps(report.to_record()))
     assert FaceReport.from_record(record) == report
-    assert Face(data, 0, record).usable == charset.from_ranges(report.usable)
+    assert Face(data, 0, record).repertoire.usable == charset.from_ranges(report.usable)
 
 
 def test_usable_agrees_with_the_tables_and_outlines(font_bytes):

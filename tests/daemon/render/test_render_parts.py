@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fontmilld.render import charset, encode, languages, noise, wordlists
+from fontmilld.render.corpus import corpus_of
 from fontmilld.render.fingerprint import fingerprint, missing_parts
+from fontmilld.render.repertoire import repertoire_of
 from fontmilld.render.settings import RenderSettings
 from fontmilld.render.stream import Concern, SampleStreams
 
@@ -167,3 +169,12 @@ def test_word_lists_have_the_letters_of_their_language_only():
         assert all(charset.script_of(ord(c)) in {*language.letters, "Zinh"} or c in "'’ー" for word in words for c in word)
         assert all(0 < len(word) <= 24 and charset.is_base(ord(word[0])) for word in words)
         assert words == tuple(unicodedata.normalize("NFC", word) for word in words)
+
+
+def test_faces_with_the_same_characters_share_what_they_write_if_both_have_a_space_or_none():
+    spaced, unspaced = (repertoire_of("41-5a,61-7a", has_space) for has_space in (True, False))
+    asked = RenderSettings(text_min_words=2)
+    assert corpus_of(repertoire_of("41-5a,61-7a", True), asked) is corpus_of(spaced, asked)
+    assert spaced.can_draw("a b") and not unspaced.can_draw("a b")
+    parts = [corpus_of(repertoire, asked).draw(SampleStreams(0, "ab", 0, 1).of(Concern.TEXT), 0).parts for repertoire in (spaced, unspaced)]
+    assert len(parts[0]) > 1 and len(parts[1]) == 1

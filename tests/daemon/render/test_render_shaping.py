@@ -116,7 +116,7 @@ CUT_BY_CAIRO = ("بسم الله الرحمن الرحيم", "น้ำที่
 def test_text_looks_as_pillow_draws_it(pattern, script, language, text):
     path = debian_fonts(pattern)[0]
     face = Face(path.read_bytes(), 0)
-    assert face.can_draw(text)
+    assert face.repertoire.can_draw(text)
     theirs = with_pillow(path, script, language, text)
     assert overlap(drawn(face, script, language, text), theirs) > AGREE
     if script in JOINED:

@@ -36,8 +36,8 @@ def test_a_bitmap_font_reports_its_strikes_and_what_has_ink_in_all_of_them(termi
     report = terminus[1].report
     assert report.strikes == SIZES
     assert report.drawable_by == "bitmaps of 9 strikes"
-    assert {ord("A"), ord("я"), ord("ω")} <= terminus[1].usable
-    assert 0xA0 not in terminus[1].usable
+    assert {ord("A"), ord("я"), ord("ω")} <= terminus[1].repertoire.usable
+    assert 0xA0 not in terminus[1].repertoire.usable
 
 
 @pytest.mark.parametrize("size", SIZES)
