@@ -20,13 +20,15 @@ _CLAIM_KEYS: Final = frozenset((
     "index", "clear_file_name", "blurred_file_name", "clear_bytes", "blurred_bytes", "clear_sha256", "blurred_sha256",
     "mask_bytes", "mask_sha256", "kernel_bytes", "kernel_sha256",
 ))
+# A picture of 4096 x 4096 pixels in RGB, not compressed at all, has fewer than a hundred million bytes: nobody reads more
+# into memory because a label says so.
 _CLAIM: Final = re.compile(
     rb'\{"index":([1-9][0-9]{0,9}),'
     rb'"clear_file_name":"images/([^"/\\]+)","blurred_file_name":"images/([^"/\\]+)",'
-    rb'"clear_bytes":([0-9]{1,12}),"blurred_bytes":([0-9]{1,12}),'
+    rb'"clear_bytes":([0-9]{1,8}),"blurred_bytes":([0-9]{1,8}),'
     rb'"clear_sha256":"([0-9a-f]{64})","blurred_sha256":"([0-9a-f]{64})"'
-    rb'(?:,"mask_file_name":"images/([^"/\\]+)","mask_bytes":([0-9]{1,12}),"mask_sha256":"([0-9a-f]{64})")?'
-    rb'(?:,"kernel_file_name":"images/([^"/\\]+)","kernel_bytes":([0-9]{1,12}),"kernel_sha256":"([0-9a-f]{64})")?[,}]'
+    rb'(?:,"mask_file_name":"images/([^"/\\]+)","mask_bytes":([0-9]{1,8}),"mask_sha256":"([0-9a-f]{64})")?'
+    rb'(?:,"kernel_file_name":"images/([^"/\\]+)","kernel_bytes":([0-9]{1,8}),"kernel_sha256":"([0-9a-f]{64})")?[,}]'
 )
 _EXTRAS: Final = ("mask", "kernel")
 

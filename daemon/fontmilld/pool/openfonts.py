@@ -92,7 +92,7 @@ class OpenFonts:
         try:
             face = Face(data, context.face_index, context.record)
         except (TypeError, KeyError) as error:
-            raise FontmillError("fingerprint-differs", "Another version of fontmill inspected this font.") from error
+            raise FontmillError("unsupported-schema", "The font's record is of another version of fontmill; this one cannot draw by it.") from error
         renderer = PairRenderer(asked.settings, face, context.sha256, self._clock)
         return OpenFont(renderer, context.font_id, layout.index_width(context.num_samples), asked.kinds)
 

@@ -15,7 +15,7 @@ from fontmill.errors import FontmillError
 from fontmilld.core.layout import PART_SUFFIX
 from fontmilld.store.folders import DIR, HeldFolders, call, split
 from fontmilld.store.kernel import Kernel, LinuxKernel, is_regular
-from fontmilld.store.tree import Content, Entry, ImageFolder, Tree, fault_of
+from fontmilld.store.tree import MOST_WHOLE, Content, Entry, ImageFolder, Tree, fault_of
 
 __all__ = ["ImageFolder", "LocalFolder", "LocalTree", "Tree", "fault_of"]
 
@@ -203,18 +203,20 @@ class LocalTree:
         raise OSError(errno.ELOOP, "not a regular file")
 
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
-        return b"".join(self._blocks(name, start, length))
+        return b"".join(self._blocks(name, start, length, MOST_WHOLE if length is None else None))
 
     def stream(self, name: str, start: int = 0) -> Iterator[bytes]:
         return self._blocks(name, start, None)
 
-    def _blocks(self, name: str, start: int, left: int | None) -> Iterator[bytes]:
-        """At most `left` bytes from `start`: no more is read than is asked for."""
+    def _blocks(self, name: str, start: int, left: int | None, largest: int | None = None) -> Iterator[bytes]:
+        """At most `left` bytes from `start`: no more is read than is asked for. Nothing of a file larger than `largest`."""
         fd = self._open_to_read(name)
         if fd is None:
             return
         try:
             with call("read"):
+                if largest is not None and self._kernel.fstat(fd).st_size > largest:
+                    return
                 if start:
                     self._kernel.seek(fd, start)
                 while block := self._kernel.read(fd, BLOCK if left is None else min(BLOCK, left)):

@@ -18,6 +18,8 @@ Content = bytes | Iterable[bytes]
 SOUND_AT_ONCE: Final = 64
 """All are open at a time."""
 
+MOST_WHOLE: Final = 256 << 20
+"""No file that is read whole has more bytes, and none that takes its place may fill the memory."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UNWRITABLE: Final = frozenset({
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EISDIR, errno.ENAMETOOLONG, errno.EFBIG,
@@ -110,7 +112,7 @@ class Tree(Protocol):
         """Cut a file back to `length` bytes. Raises `tree-corrupt` when it is shorter."""
 
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
-        """Bytes from `start`; b"" when the file is missing or ends before."""
+        """Bytes from `start`; b"" when the file is missing or ends before, or has more than MOST_WHOLE and no `length` is given."""
 
     def stream(self, name: str, start: int = 0) -> Iterator[bytes]:
         """Blocks from `start` to the end; nothing when the file is missing."""

@@ -34,7 +34,7 @@ def test_names_that_could_harm_are_refused(name):
     assert not layout.is_font_id(name)
 
 
-@given(st.text(min_size=0, max_size=60), st.integers(1, 999), st.integers(0, 10**9), sha)
+@given(st.text(min_size=0, max_size=60), st.integers(1, 999), st.integers(0, 10**8 - 2), sha)
 def test_a_label_line_is_json_and_its_claim_is_read_back(text, index, size, digest):
     label = {"clear_bytes": size, "blurred_bytes": size + 1, "clear_sha256": digest, "blurred_sha256": digest, "text": text}
     line = labels.label_line(index, "f_001_clear.png", "f_001_blurred.png", label)
@@ -42,6 +42,13 @@ def test_a_label_line_is_json_and_its_claim_is_read_back(text, index, size, dige
     assert labels.is_sound(line)
     claim = labels.read_claim(line)
     assert claim == labels.Claim(index, (labels.Image("f_001_clear.png", size, digest), labels.Image("f_001_blurred.png", size + 1, digest)))
+
+
+def test_a_label_of_a_picture_larger_than_any_is_no_claim():
+    label = {"clear_bytes": 10**8, "blurred_bytes": 2, "clear_sha256": "a" * 64, "blurred_sha256": "b" * 64, "text": "x"}
+    assert labels.read_claim(labels.label_line(1, "f_001_clear.png", "f_001_blurred.png", label)) is None
+    largest = {**label, "clear_bytes": 4096 * (4096 * 3 + 1) * 11 // 10}
+    assert labels.read_claim(labels.label_line(1, "f_001_clear.png", "f_001_blurred.png", largest)) is not None
 
 
 @given(st.binary(max_size=400))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fontmill.errors import FontmillError
 from fontmill.model import ExportConfig
 from fontmilld.core import layout
 from fontmilld.pool.fontfile import font_digest, read_font
@@ -70,6 +71,14 @@ def test_a_folder_that_is_gone_fails_the_batch_and_nothing_else(worker: Worker, 
     assert isinstance(answer, BatchFailed) and not answer.slug.startswith("font-")
     kept.rename(images)
     assert isinstance(drawn(worker, 6, 6), BatchDone)
+
+
+def test_a_record_of_another_version_is_told_without_advice_that_would_not_help(worker: Worker, context: FontContext) -> None:
+    worker.learn(replace(context, record={"of": "another version"}))
+    answer = drawn(worker, 1, 1)
+    assert isinstance(answer, BatchFailed)
+    told = FontmillError(answer.slug, answer.message)
+    assert "another version" in told.message and "fontmill version that wrote it" in told.action and "--force" not in str(told)
 
 
 def test_a_font_taken_up_with_other_settings_is_drawn_with_these(worker: Worker, context: FontContext) -> None:

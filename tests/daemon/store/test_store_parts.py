@@ -109,6 +109,16 @@ def test_lines_over_the_edge_of_a_block_are_whole(monkeypatch):
     assert b"".join(piece for _, piece in journal.lines(tree, "j")) == data
 
 
+def test_a_file_larger_than_any_of_ours_is_not_read_whole(monkeypatch):
+    from fontmilld.store import files
+    monkeypatch.setattr(files, "MOST_WHOLE", 100)
+    tree = new_tree()
+    for size in (100, 101):
+        tree.write("progress.json", b"1" * size)
+        assert tree.read("progress.json") == (b"1" * 100 if size == 100 else b"")
+        assert tree.read("progress.json", 0, 5) == b"11111"
+
+
 def test_a_line_without_end_does_not_fill_the_memory():
     tree = new_tree()
     tree.write("j", b"x" * (3 << 20) + b"\n")
