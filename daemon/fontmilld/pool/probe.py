@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import resource
+import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,8 +65,6 @@ def probe_file(serial: int, source: str, config: Mapping[str, Any], samples: int
         data = _read(source)
     except (ValueError, TypeError) as error:
         return _refused(serial, "invalid-argument", f"{error}.")
-    except OSError as error:
-        return _refused(serial, "font-unreadable", f"The file cannot be read: {error.strerror}.")
     except FontProblem as problem:
         return _refused(serial, problem.slug, problem.reason)
     sha256 = font_digest(data)
@@ -82,12 +81,17 @@ def probe_file(serial: int, source: str, config: Mapping[str, Any], samples: int
 
 
 def _read(source: str) -> bytes:
-    path = Path(source)
-    if not path.is_file():
-        raise FontProblem("font-unreadable", "This is not a regular file.")
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise FontProblem("font-too-large", f"The file is larger than {MAX_FILE_BYTES >> 20} MiB.")
-    return path.read_bytes()
+    # Not waited for: a pipe may have nobody at its other end.
+    try:
+        with open(source, "rb", buffering=0, opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise FontProblem("font-unreadable", "This is not a regular file.")
+            if found.st_size > MAX_FILE_BYTES:
+                raise FontProblem("font-too-large", f"The file is larger than {MAX_FILE_BYTES >> 20} MiB.")
+            return file.readall()
+    except (OSError, ValueError) as error:
+        raise FontProblem("font-unreadable", f"The file cannot be read: {getattr(error, 'strerror', error)}.") from error
 
 
 def _probe_face(
@@ -97,13 +101,15 @@ def _probe_face(
     entry: dict[str, object] = {"face_index": number, "slug": "", "reason": "", "record": {}}
     pairs: list[Shown] = []
     try:
-        report = inspect_face(data, number)
+        report = inspect_face(data, number, sha256)
         record = report.to_record()
         font_id = font_id_for(report, stem, number, set())
         renderer = PairRenderer(settings, Face(data, number, record), sha256)  # what cannot draw at all says so here
         if renderer.lacking:
             record["lacks_text_sources"] = list(renderer.lacking)
-        for index in range(1, max(1, samples) + 1):
+        if not samples:
+            renderer.try_out(1)
+        for index in range(1, samples + 1):
             pair = renderer.render(index)
             if isinstance(pair, RenderedPair):
                 pairs.append((caption(font_id, pair.label), pair.clear, pair.blurred))
@@ -114,7 +120,7 @@ def _probe_face(
         entry |= {"slug": "font-too-large", "reason": "Inspecting the face took more memory than allowed."}
     except Exception as error:
         entry |= {"slug": "font-unreadable", "reason": f"The face cannot be inspected ({type(error).__name__})."}
-    return entry, pairs[:samples]
+    return entry, pairs
 
 
 def _refused(serial: int, slug: str, reason: str, sha256: str = "") -> ProbeDone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from fontTools import unicodedata as ucd
 
@@ -60,17 +60,15 @@ def find(face: TypeFace, fonts: Iterable[TypeFont], other_rules: bool, judged: d
     found: dict[str, set[int]] = {"ink": set(), "empty": set(), "tofu": set()}
     for cp, gid in gids.items():
         found[known[gid]].add(cp)
-    scripts = set() if other_rules else _without_rules(face.hb, found["ink"])
-    unshaped = {cp for cp in found["ink"] if charset.script_of(cp) in scripts} if scripts else set()
-    drawn = found["ink"] - unshaped
-    public = frozenset(cp for cp in drawn if not charset.is_private(cp))
+    unruled = frozenset[str]() if other_rules else _without_rules(frozenset(face.hb.get_table_script_tags("GSUB")))
+    usable, unshaped, private = _sifted(frozenset(found["ink"]), unruled)
     return Coverage(
-        mapped=sum(map(len, found.values())),
-        usable=public or frozenset(drawn),
+        mapped=len(gids),
+        usable=usable,
         empty=frozenset(found["empty"]),
         tofu=frozenset(found["tofu"]),
-        unshaped=charset.count_scripts(unshaped),
-        private=len(drawn) - len(public) if public else 0,
+        unshaped=unshaped,
+        private=private,
     )
 
 
@@ -79,15 +77,21 @@ def strike_fonts(face: TypeFace, strikes: Mapping[int, Strike]) -> dict[int, Typ
     return {size: TypeFont(face, strike=strike) for size, strike in strikes.items()}
 
 
-@functools.lru_cache(maxsize=1)
-def _ruled_tags() -> dict[str, frozenset[str]]:
-    return {script: frozenset(ucd.ot_tags_from_script(script)) for script in _RULED}
+@functools.lru_cache(maxsize=64)
+def _without_rules(tags: frozenset[str]) -> frozenset[str]:
+    """Return the scripts that need rules and have none among those of the font."""
+    return frozenset(script for script in _RULED if tags.isdisjoint(ucd.ot_tags_from_script(script)))
 
 
-def _without_rules(face: Any, drawn: set[int]) -> set[str]:
-    tags = set(face.get_table_script_tags("GSUB"))
-    lacking = {script for script, own in _ruled_tags().items() if tags.isdisjoint(own)}
-    return lacking - {"Arab"} if _ARABIC_FORM in drawn else lacking
+# Most faces of a family have the same characters.
+@functools.lru_cache(maxsize=4)
+def _sifted(inked: frozenset[int], unruled: frozenset[str]) -> tuple[frozenset[int], Mapping[str, int], int]:
+    """Return of the characters with ink the usable ones, the others by script, and how many private ones are not told."""
+    lacking = unruled - {"Arab"} if _ARABIC_FORM in inked else unruled
+    unshaped = {cp for cp in inked if charset.script_of(cp) in lacking} if lacking else set[int]()
+    drawn = inked - unshaped
+    public = frozenset(cp for cp in drawn if not charset.is_private(cp))
+    return public or drawn, charset.count_scripts(unshaped), len(drawn) - len(public) if public else 0
 
 
 def _glyphs(face: TypeFace, fonts: Sequence[TypeFont]) -> dict[int, int]:

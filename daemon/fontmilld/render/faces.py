@@ -96,10 +96,11 @@ def count_faces(data: bytes) -> int:
     return count
 
 
-def inspect_face(data: bytes, face_index: int) -> FaceReport:
+def inspect_face(data: bytes, face_index: int, sha256: str = "") -> FaceReport:
     """Inspect one face of a font file's bytes; raises FontProblem if text cannot be drawn with it.
 
-    Hostile bytes may take the process down: call it in one that is expendable.
+    `sha256` is the hexadecimal digest of the bytes, where the caller has it. Hostile bytes may take the
+    process down: call it in one that is expendable.
     """
     count = count_faces(data)
     if not 0 <= face_index < count:
@@ -108,7 +109,7 @@ def inspect_face(data: bytes, face_index: int) -> FaceReport:
     face = TypeFace(data, face_index)
     plain = TypeFont(face)
     ruled = "morx" in tables.rules
-    sha256 = hashlib.sha256(data).hexdigest()
+    sha256 = sha256 or hashlib.sha256(data).hexdigest()
     found, sizes = coverage.find(face, [plain], ruled, _judged(sha256, tables.outlines_at)), list[int]()
     if not found.usable and "EBDT" in tables.bitmaps:
         fonts = coverage.strike_fonts(face, _read_strikes(data, face_index))
@@ -162,6 +163,13 @@ class Face:
             return self._strikes[strike]
         chosen = dict(axes)
         return TypeFont(self._face, chosen, bold) if chosen or bold else self._plain
+
+
+# Most faces of a family have the same characters.
+@functools.lru_cache(maxsize=4)
+def _described(usable: frozenset[int]) -> tuple[str, Mapping[str, int]]:
+    """Return characters as ranges, and how many of each script there are."""
+    return charset.to_ranges(usable), charset.count_scripts(usable)
 
 
 def _read_tables(data: bytes, face_index: int) -> Tables:
@@ -247,7 +255,8 @@ def _report(
     sizes: list[int],
 ) -> FaceReport:
     names, face = tables.names, font.face.hb
-    licence, evidence = naming.guess_licence(names)
+    licence, evidence = naming.guess_licence(*(names.get(key, "") for key in ("licence", "licence_url", "copyright")))
+    usable, scripts = _described(found.usable)
     return FaceReport(
         sha256=sha256,
         face_index=face_index,
@@ -267,12 +276,12 @@ def _report(
         glyph_count=int(face.glyph_count),
         mapped_count=found.mapped,
         usable_count=len(found.usable),
-        usable=charset.to_ranges(found.usable),
+        usable=usable,
         empty_count=len(found.empty),
         empty=charset.to_ranges(found.empty),
         tofu_count=len(found.tofu),
         tofu=charset.to_ranges(found.tofu),
-        scripts=charset.count_scripts(found.usable),
+        scripts=dict(scripts),
         unshaped=dict(found.unshaped),
         private_count=found.private,
         strikes=sizes,

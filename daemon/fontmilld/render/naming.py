@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Set
@@ -65,9 +66,11 @@ def _unreserve(text: str) -> str:
     return "".join(f"f{p}" if p in _RESERVED else p for p in re.split(r"([^a-z]+)", text))
 
 
-def guess_licence(names: dict[str, str]) -> tuple[str, str]:
+# The faces of a family say the same.
+@functools.lru_cache(maxsize=16)
+def guess_licence(licence: str, url: str, copyright_notice: str) -> tuple[str, str]:
     """Return (SPDX-like guess or "unknown", the words in the name table that it stands on)."""
-    evidence = " | ".join(names[k] for k in ("licence", "licence_url", "copyright") if names.get(k))
+    evidence = " | ".join(filter(None, (licence, url, copyright_notice)))
     for guess, pattern in _LICENCES:
         found = re.search(pattern, evidence, re.IGNORECASE)
         if found:

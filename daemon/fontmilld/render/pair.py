@@ -150,6 +150,10 @@ class PairRenderer:
                 drawn.append(_guarded(index, self._draw, index))
             yield from self._finish(drawn)
 
+    def try_out(self, index: int) -> None:
+        """Choose and draw the text of pair `index`, which is all that the font's bytes have a say in. Raises nothing."""
+        _guarded(index, self._choose, index)
+
     def extras(self, index: int) -> dict[str, bytes]:
         """Return PNG files that say more about pair `index`; none if it cannot be made.
 

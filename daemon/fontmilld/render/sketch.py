@@ -39,7 +39,7 @@ def sketch(font: TypeFont, usable: frozenset[int]) -> dict[str, str]:
     return {f"{cp:x}": looks for cp, looks in _looks(font, _chosen(usable))}
 
 
-# The faces of a family have the same characters, mostly.
+# Most faces of a family have the same characters.
 @functools.lru_cache(maxsize=4)
 def _chosen(usable: frozenset[int]) -> tuple[int, ...]:
     groups: dict[str, list[int]] = defaultdict(list)
