@@ -302,11 +302,12 @@ class SpaceCheck(Record):
 
 @dataclass(frozen=True, slots=True)
 class ProjectStructure(Record):
-    """The folders `createProjectStructure` made or found."""
+    """The folders `createProjectStructure` made or found. `new_fonts`: the ids of fonts whose folder it made."""
 
     project_path: str
     fonts_path: str
     logs_path: str
+    new_fonts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,8 +82,8 @@ class TreeOpener:
                 session, mend = replace(wanted, fonts=flag_near_duplicates(wanted.fonts)), None
                 _refuse_foreign(tree, wanted)
             keep_text(tree, session, text)
-            create_project_structure(tree, session)
-            return self._recovered(tree, session, lock, resumed, key, mend)
+            made = create_project_structure(tree, session)
+            return self._recovered(tree, session, lock, resumed, key, mend, new_fonts=made.new_fonts)
         except BaseException:
             lock.release()
             raise
@@ -131,8 +131,9 @@ class TreeOpener:
             raise
 
     def _recovered(self, tree: Tree, session: ExportSession, lock: TreeLock, resumed: bool, key: str | None,
-                   mend: Mend | None = None, pause_stays: bool = False) -> tuple[SessionStore, OpenTree]:
-        recovery = without_elsewhere(recover(tree, session), session)
+                   mend: Mend | None = None, pause_stays: bool = False,
+                   new_fonts: tuple[str, ...] = ()) -> tuple[SessionStore, OpenTree]:
+        recovery = without_elsewhere(recover(tree, session, new_fonts=new_fonts), session)
         store = SessionStore(tree, session, recovery.states, unsaved=recovery.unsaved, release=lock.release)
         if mend is not None:
             recovery = mend(store, recovery)

@@ -227,8 +227,8 @@ def test_scans_can_run_side_by_side(tree):
 
 
 def test_folders_are_made_with_their_parents_and_again_without_harm(tree):
-    tree.make_dir("x/y/z")
-    tree.make_dir("x/y/z")
+    assert tree.make_dir("x/y/z")
+    assert not tree.make_dir("x/y/z")
     tree.write("x/y/z/f", b"1")
     assert tree.size("x/y/z/f") == 1
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from fontmill.errors import FontmillError
-from fontmill.model import SCHEMA_VERSION
+from fontmill.model import SCHEMA_VERSION, Record
 from fontmilld.core.ranges import RangeSet
 
 _FAILURE_TEXT: Final = 500
@@ -144,6 +144,6 @@ def without(failures: Iterable[Failure], indices: RangeSet) -> tuple[Failure, ..
     return tuple(failure for failure in left if failure.indices)
 
 
-def dump(value: Mapping[str, Any]) -> bytes:
-    """A state file's bytes: indented JSON with a newline at its end."""
+def dump(value: Mapping[str, Any] | Record) -> bytes:
+    """A state file's bytes: indented JSON with a newline at its end. A record's are those of its `to_dict`."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -31,31 +31,38 @@ def create_project_structure(tree: Tree, session: ExportSession) -> ProjectStruc
 
     A tree without `session.json` is one in which nothing was begun. Harmless when repeated.
     """
-    ensure_structure(tree, session)
-    tree.replace(layout.SESSION_FILE, dump(session.to_dict()))
+    new = ensure_structure(tree, session)
+    tree.replace(layout.SESSION_FILE, dump(session))
     path = f"{session.output_path}/{session.project_name}"
-    return ProjectStructure(path, f"{path}/{layout.FONTS_DIR}", f"{path}/{layout.LOGS_DIR}")
+    return ProjectStructure(path, f"{path}/{layout.FONTS_DIR}", f"{path}/{layout.LOGS_DIR}", new)
 
 
-def ensure_structure(tree: Tree, session: ExportSession) -> None:
-    """Make what is missing of the folders and log files: a power cut may take them after `session.json`."""
+def ensure_structure(tree: Tree, session: ExportSession) -> tuple[str, ...]:
+    """Make what is missing of the folders and log files: a power cut may take them after `session.json`.
+
+    Returns the ids of fonts whose folder was not there: nothing can be on record of them.
+    """
     for folder in (layout.FONTS_DIR, layout.LOGS_DIR):
         tree.make_dir(folder)
     for name in layout.LOG_FILES:
         if tree.size(f"{layout.LOGS_DIR}/{name}") is None:
             tree.write(f"{layout.LOGS_DIR}/{name}", b"")
-    for font in session.fonts:
-        if font.accepted:
-            ensure_font_directory(tree, font.font_id)
+    return tuple(font.font_id for font in session.fonts if font.accepted and _make_font_dirs(tree, font.font_id))
+
+
+def _make_font_dirs(tree: Tree, font_id: str) -> bool:
+    """Whether the font's own folder was not there."""
+    if not layout.is_font_id(font_id):
+        raise FontmillError("path-not-allowed", "This is not a font id.")
+    new = tree.make_dir(layout.font_dir(font_id))
+    tree.make_dir(layout.images_dir(font_id))
+    return new
 
 
 def ensure_font_directory(tree: Tree, font_id: str) -> str:
     """ensureFontDirectory: make the font's folders; returns the images' folder, relative to the project."""
-    if not layout.is_font_id(font_id):
-        raise FontmillError("path-not-allowed", "This is not a font id.")
-    name = layout.images_dir(font_id)
-    tree.make_dir(name)
-    return name
+    _make_font_dirs(tree, font_id)
+    return layout.images_dir(font_id)
 
 
 def export_image(tree: Tree, name: str, data: bytes) -> ExportResult:
@@ -76,7 +83,7 @@ def export_metadata(tree: Tree, name: str, metadata: Mapping[str, Any]) -> None:
 
 def export_session_summary(tree: Tree, summary: SessionSummary) -> None:
     """exportSessionSummary: write `summary.json`, durably. Everything else must be durable before."""
-    tree.replace(layout.SUMMARY_FILE, dump(summary.to_dict()))
+    tree.replace(layout.SUMMARY_FILE, dump(summary))
 
 
 def font_record(tree: Tree, info: FontInfo, state: FontState, record: Mapping[str, Any]) -> dict[str, Any]:

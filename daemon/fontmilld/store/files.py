@@ -94,14 +94,21 @@ class LocalTree:
 
     # Folders -----------------------------------------------------------------------------------------
 
-    def make_dir(self, name: str) -> None:
-        made = ""
-        for part in name.split("/"):
-            made = f"{made}/{part}" if made else part
-            with self._folders.at(made, "mkdir") as (parent, last), suppress(FileExistsError):
-                self._kernel.mkdir(last, dir_fd=parent)
-        with call("open"):
-            self._folders.fd(name)
+    def make_dir(self, name: str) -> bool:
+        parent, _ = split(name)
+        try:
+            self._folders.fd(parent)
+        except FileNotFoundError:
+            self.make_dir(parent)
+        except OSError as error:
+            raise fault_of(error, "mkdir") from error
+        with self._folders.at(name, "mkdir") as (folder, last):
+            try:
+                self._kernel.mkdir(last, dir_fd=folder)
+            except FileExistsError:
+                self._folders.fd(name)  # it may be a link, or no folder
+                return False
+        return True
 
     def dir(self, name: str) -> LocalFolder:
         with call("open"):

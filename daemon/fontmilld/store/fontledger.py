@@ -171,18 +171,17 @@ class FontLedger:
             self.tree.replace(self._journal, journal.in_order(self.tree, self._journal))
             self.state = self.settled = replace(self.state, in_order=True)
 
-    def finish(self, record: Mapping[str, Any], display: Mapping[str, Any] | None) -> str:
-        """Stage `metadata.json`; returns its name. The labels must be in order.
+    def finish(self, record: Mapping[str, Any], display: Mapping[str, Any] | None) -> bytes:
+        """What `metadata.json` is to hold. The labels must be in order.
 
         Samples that were given up or withdrawn leave no half of a pair behind (I3).
         """
         if len(self.state.done) < self.info.total_samples:
             sweep_unclaimed(self.tree, self.info.font_id, self.config, self.state.done)
-        name = layout.font_file(self.info.font_id)
-        self.tree.stage(name, dump(font_record(self.tree, self.info, self.state, record)))
+        data = dump(font_record(self.tree, self.info, self.state, record))
         self.touched = True
         self.display = display or self.display
-        return name
+        return data
 
     def reopen(self, indices: RangeSet) -> None:
         """Forget samples. Everything must be settled; commit afterwards."""

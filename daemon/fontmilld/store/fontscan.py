@@ -33,7 +33,7 @@ class FontRecovery:
     """What recovery found of one font. `damaged` is the part of `todo` that was on record and did not hold.
 
     `verified` counts pairs whose digests were checked. `finished` when the font's record is written too.
-    `unsaved` when the checkpoint on disk does not say what `state` says.
+    `unsaved` when the checkpoint on disk does not say what `state` says; where there is none, it says that nothing is done.
     """
 
     state: FontState
@@ -42,6 +42,12 @@ class FontRecovery:
     verified: int = 0
     finished: bool = False
     unsaved: bool = False
+
+
+def untouched(info: FontInfo) -> FontRecovery:
+    """What recovery finds of a font in whose folder there is nothing."""
+    state = FontState(info.font_id)
+    return FontRecovery(state, state.todo(info.total_samples))
 
 
 @dataclass(slots=True)
@@ -204,7 +210,8 @@ class FontScan:
         todo = state.todo(total)
         return FontRecovery(
             state, todo, ranges_of(found.damaged), found.verified,
-            finished=not todo and self._has_record(length), unsaved=checkpoint is None or state != saved,
+            finished=not todo and self._has_record(length),
+            unsaved=state != saved or (checkpoint is None and self._tree.size(layout.checkpoint_file(self._id)) is not None),
         )
 
     def _has_record(self, length: int) -> bool:

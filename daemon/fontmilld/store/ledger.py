@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from fontmill.errors import FontmillError
 from fontmill.model import SCHEMA_VERSION, ExportSession, FontInfo, SessionSummary
@@ -26,6 +26,8 @@ from fontmilld.store.fontledger import FontLedger, Stamp
 from fontmilld.store.identity import boot_id as this_boot
 from fontmilld.store.records import BarrierError, BatchKey, BatchRecord, Committed, RolledBack
 from fontmilld.store.tree import Tree
+
+_RECORDS_HELD: Final = 64
 
 
 def utc_now() -> str:
@@ -55,6 +57,7 @@ class SessionStore:
         self._pending: list[BatchKey] = []
         self._staged: list[str] = []
         self._progress: bytes | None = None
+        self._records: dict[str, bytes] = {}
         found = fonts or {}
         # Asked for at every command of the writer: not by a look at each of thousands of fonts.
         self._waiting = {info.font_id for info in session.fonts if info.accepted} & unsaved
@@ -84,6 +87,11 @@ class SessionStore:
     def wants_commit(self) -> bool:
         """Whether a commit has anything to do."""
         return bool(self._pending or self._staged or self._waiting)
+
+    @property
+    def hurries(self) -> bool:
+        """Whether that should not wait for more: batches, or many fonts' records."""
+        return bool(self._pending) or len(self._records) >= _RECORDS_HELD
 
     # Batches -----------------------------------------------------------------------------------------
 
@@ -121,6 +129,7 @@ class SessionStore:
             self._flush_progress()
             return Committed(durable=barrier)
         checkpoints = [font.stage_checkpoint(barrier) for font in fonts]
+        self._stage_records()
         self._stage_progress()
         if barrier:
             self._pass_barrier(self._touched([*checkpoints, *self._staged]))
@@ -132,6 +141,12 @@ class SessionStore:
     def _refuse_if_broken(self) -> None:
         if self.broken:
             raise BarrierError("storage-failed")
+
+    def _stage_records(self) -> None:
+        while self._records:
+            name, data = next(iter(self._records.items()))
+            self._stage(name, data)
+            del self._records[name]
 
     def _stage_progress(self) -> None:
         if self._progress is not None:
@@ -197,11 +212,12 @@ class SessionStore:
         for name in (*touched, *self._staged):
             self.tree.remove(name + layout.PART_SUFFIX)
         self._staged.clear()
+        self._records.clear()
 
     # Ends --------------------------------------------------------------------------------------------
 
     def finish_font(self, font_id: str, record: Mapping[str, Any], display: Mapping[str, Any] | None = None) -> None:
-        """Put the labels in order and stage the font record; the next commit makes both count.
+        """Put the labels in order and make the font record; the next commit makes both count.
 
         `record` (names, licence, axes, coverage, ...) must be equal in every run of the same session.
         """
@@ -211,7 +227,7 @@ class SessionStore:
         if not font.state.in_order:
             self._settle_fully()
         font.put_in_order()
-        self._will_publish(font.finish(record, display))
+        self._records[layout.font_file(font_id)] = font.finish(record, display)
 
     def save_progress(self, progress: Mapping[str, Any], flush: bool = False) -> None:
         """The project's `progress.json`: written with the next commit, or now."""

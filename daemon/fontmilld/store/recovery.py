@@ -5,8 +5,8 @@ The journal decides (fontscan.py). Recovery can itself be interrupted anywhere a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from fontmill.model import ExportSession
 from fontmilld.core import layout
@@ -14,7 +14,7 @@ from fontmilld.store import packing
 from fontmilld.store.checkpoint import FontState
 from fontmilld.store.exporter import ensure_structure
 from fontmilld.store.fontledger import Stamp
-from fontmilld.store.fontscan import FontRecovery, FontScan
+from fontmilld.store.fontscan import FontRecovery, FontScan, untouched
 from fontmilld.store.identity import boot_id as this_boot
 from fontmilld.store.ledger import utc_now
 from fontmilld.store.litter import remove_links, sweep
@@ -44,22 +44,28 @@ class Recovery:
 
 
 def recover(
-    tree: Tree, session: ExportSession, *, boot_id: str | None = None, alive: Callable[[], None] = lambda: None,
+    tree: Tree, session: ExportSession, *, new_fonts: Collection[str] = (), boot_id: str | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> Recovery:
     """Find out what is done, cut off what cannot be believed, and sweep our litter. The lock must be held.
 
+    `new_fonts` are ids of fonts whose folders were made under this lock, and are empty: there is nothing to look at.
     `alive` is called now and then. Raises `unsupported-schema`, and what the storage raises: then nothing is
     lost, try again.
     """
     stamp = Stamp(this_boot() if boot_id is None else boot_id, utc_now)
-    ensure_structure(tree, session)
-    remove_links(tree, session)
-    swept = sweep(tree, session)
-    packing.settle(tree, session)
+    new = frozenset(new_fonts)
+    begun = replace(session, fonts=tuple(font for font in session.fonts if font.font_id not in new))
+    ensure_structure(tree, begun)
+    remove_links(tree, begun)
+    swept = sweep(tree, begun)
+    packing.settle(tree, begun)
     scans: list[FontScan] = []
     fonts: dict[str, FontRecovery] = {}
-    for info in session.fonts:
-        if info.accepted:
+    for info in [font for font in session.fonts if font.accepted]:
+        if info.font_id in new:
+            fonts[info.font_id] = untouched(info)
+        else:
             scan = FontScan(tree, info, session.config, stamp, alive)
             fonts[info.font_id] = scan.run()
             scans.append(scan)

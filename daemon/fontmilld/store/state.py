@@ -186,7 +186,7 @@ class SessionStateManager:
                 "project_name=excluded.project_name, output_path=excluded.output_path, last_updated=excluded.last_updated, "
                 "status=excluded.status, reasons=excluded.reasons, detail=excluded.detail, body=excluded.body",
                 (session.session_id, session.project_name, session.output_path, session.created_at, _now(), status,
-                 _joined(reasons), detail, orjson.dumps(session.to_dict())),
+                 _joined(reasons), detail, orjson.dumps(session)),
             )
             db.executemany(
                 "INSERT INTO fonts VALUES (?,?,?,?,?,NULL) ON CONFLICT DO NOTHING",
@@ -328,7 +328,7 @@ class SessionStateManager:
 def _save_progress(db: sqlite3.Connection, session_id: str, fonts: Iterable[FontProgress]) -> None:
     db.executemany(
         "UPDATE fonts SET status=?, progress=? WHERE session_id=? AND font_id=?",
-        [(font.status, orjson.dumps(font.to_dict()), session_id, font.font_name) for font in fonts],
+        [(font.status, orjson.dumps(font), session_id, font.font_name) for font in fonts],
     )
 
 

@@ -80,8 +80,8 @@ class ImageFolder(Protocol):
 class Tree(Protocol):
     """A project tree. One thread at a time may use an instance."""
 
-    def make_dir(self, name: str) -> None:
-        """Make a folder and its parents; harmless when it exists."""
+    def make_dir(self, name: str) -> bool:
+        """Make a folder and its parents; harmless when it exists. Whether it did not."""
 
     def dir(self, name: str) -> ImageFolder:
         """Hold an existing folder open for writing."""

@@ -209,7 +209,7 @@ class SessionWriter:
                 if isinstance(command, BatchRecord):
                     self._append(store, command)
                     continue
-                self._commit(store)
+                self._commit(store, in_any_case=not isinstance(command, _Call))
                 if isinstance(command, _Stop):
                     return command
                 self._carry_out(store, command)
@@ -261,8 +261,9 @@ class SessionWriter:
         else:
             self._tell(Reset(back.epoch, back.fonts))
 
-    def _commit(self, store: SessionStore) -> None:
-        if store.broken or not store.wants_commit:
+    def _commit(self, store: SessionStore, in_any_case: bool = False) -> None:
+        """What may wait goes with the next batch, or with a pause or the end, which settle."""
+        if store.broken or not (store.wants_commit if in_any_case else store.hurries):
             return
         began = self._clock()
         pending = store.pending

@@ -98,10 +98,9 @@ class SmallExport:
                 return
 
     def _run(self, tree: Tree) -> None:
-        if not has_session(tree):
-            create_project_structure(tree, self.session)
+        new = () if has_session(tree) else create_project_structure(tree, self.session).new_fonts
         session = load_session(tree)
-        self.recovery = recover(tree, session, boot_id=self.boot_id)
+        self.recovery = recover(tree, session, new_fonts=new, boot_id=self.boot_id)
         if self.recovery.completed and not self.again:
             return
         store = SessionStore(

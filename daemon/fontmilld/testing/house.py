@@ -95,7 +95,7 @@ class InlineWriter(reports.SessionWriter):
             if isinstance(command, BatchRecord):
                 self._append(store, command)
                 continue
-            self._commit(store)
+            self._commit(store, in_any_case=not isinstance(command, reports._Call))
             if isinstance(command, reports._Stop):
                 self.ended = True
                 self._tell(reports.Stopped(self._end(store, command)))
@@ -281,10 +281,9 @@ class House:
     def _open(self, path: str, wanted: ExportSession | None, key: str | None) -> tuple[SessionStore, OpenTree]:
         tree = LocalTree(path, create=wanted is not None, kernel=self.disk)
         resumed = has_session(tree)
-        if wanted is not None and not resumed:
-            create_project_structure(tree, wanted)
+        new = create_project_structure(tree, wanted).new_fonts if wanted is not None and not resumed else ()
         session = load_session(tree, path)
-        recovery = without_elsewhere(recover(tree, session, boot_id="boot"), session)
+        recovery = without_elsewhere(recover(tree, session, new_fonts=new, boot_id="boot"), session)
         if key:
             self.keys[key] = session.session_id
         self.locks.append(FreeLock())

@@ -35,6 +35,7 @@ from fontmilld.store.kernel import filesystem_type, reports_writeback_errors
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.logs import KEPT, SessionLogs
 from fontmilld.store.records import BatchRecord
+from fontmilld.store.recovery import recover
 from fontmilld.store.tree import fault_of
 from fontmilld.testing.disk import FOREVER, Fault, SimulatedDisk
 from fontmilld.testing.export import PROJECT, SmallExport, label, small_session
@@ -355,7 +356,36 @@ def test_a_font_folder_needs_a_font_id():
             ensure_font_directory(tree, name)
 
 
+def test_a_record_is_dumped_as_its_map_is():
+    session = small_session(text_sha256="ab", fallback_paths=("/b", "/c"))
+    odd = {"names": {"é": ("a", 1, None, 0.1)}, "axes": [{"tag": "wght", "range": (1.5, 2)}], "none": {}}
+    session = replace(session, fonts=(replace(session.fonts[0], record=odd), session.fonts[1]))
+    assert dump(session) == dump(session.to_dict())
+    assert dump(session.config) == dump(session.config.to_dict())
+
+
 # Sessions ------------------------------------------------------------------------------------------------
+
+
+def test_only_a_font_without_a_folder_is_new_to_a_tree():
+    export = SmallExport(SimulatedDisk())
+    tree = LocalTree(PROJECT, create=True, kernel=export.kernel)
+    assert create_project_structure(tree, small_session(fonts=1)).new_fonts == ("font-0",)
+    assert create_project_structure(tree, small_session(fonts=3)).new_fonts == ("font-1", "font-2")
+    assert create_project_structure(tree, small_session(fonts=3)).new_fonts == ()
+
+
+def test_recovery_finds_pairs_of_fonts_that_are_not_new_even_when_the_session_file_was_lost():
+    export = SmallExport(SimulatedDisk())
+    export.run()
+    tree = LocalTree(PROJECT, kernel=export.kernel)
+    tree.remove("session.json")
+    tree.remove("summary.json")
+    wider = small_session(fonts=3)
+    new = create_project_structure(tree, wider).new_fonts
+    found = recover(tree, wider, new_fonts=new, boot_id="boot").fonts
+    assert [len(font.state.done) for font in found.values()] == [7, 7, 0]
+    assert found["font-2"] == recover(tree, wider, boot_id="boot").fonts["font-2"]
 
 
 def test_a_session_is_loaded_where_it_is_now():

@@ -108,6 +108,38 @@ def test_a_call_sees_all_that_was_handed_over_before_it(bench):
     assert bench.next() == w.Answer("done", RangeSet.span(1, 3))
 
 
+def test_the_record_of_a_finished_font_goes_with_the_next_batch_and_leaves_nothing_beside_it_till_then(bench):
+    def finish(number: int) -> None:
+        bench.writer.append(bench.batch(1, 7, f"font-{number}"))
+        assert isinstance(bench.next(), w.Durable)
+        bench.writer.call("font", lambda store: store.finish_font(f"font-{number}", {"family": "F"}))
+        assert isinstance(bench.next(), w.Answer)
+
+    def names(number: int) -> set[str]:
+        return {name.rpartition("/")[2] for name in bench.disk.files(PROJECT) if name.startswith(f"fonts/font-{number}/meta")}
+
+    finish(0)
+    assert names(0) == {"metadata.jsonl"}
+    finish(1)
+    assert names(0) == {"metadata.jsonl", "metadata.json"}
+    bench.writer.stop()
+    assert bench.writer.join(LONG)
+    assert names(1) == {"metadata.jsonl", "metadata.json"}
+
+
+def test_many_finished_fonts_do_not_wait_for_a_batch():
+    bench = Bench()
+    bench.export.session = small_session(samples=1, fonts=200)
+    bench.start()
+    for number in range(200):
+        bench.writer.call(number, lambda store, number=number: store.finish_font(f"font-{number}", {}))
+    while bench.next() != w.Answer(199):
+        pass
+    assert sum(name.endswith("/metadata.json") for name in bench.disk.files(PROJECT)) >= 128
+    bench.writer.stop()
+    assert bench.writer.join(LONG)
+
+
 def test_an_append_that_fails_is_refused_and_can_be_made_again(bench):
     record = bench.batch(1, 3)
     bench.fail_from_now("error", code=errno.ENOSPC)
