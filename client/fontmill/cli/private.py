@@ -20,8 +20,8 @@ from fontmill.errors import ExitStatus, FontmillError
 from fontmill.wire import CONTROL_SOCKET
 
 PREFIX = "fontmill-run-"
-FORKSERVER_SOCKET = "pymp-12345678/listener-12345678"
-"""The longest name of a socket in the folder: multiprocess makes it."""
+FORKSERVER_SOCKET = "fontmilld-12345678/listener-12345678"
+"""The longest name of a socket in the folder: the daemon makes it."""
 LOG = "daemon.log"
 POLL = 0.01
 START_LIMIT = 60.0

@@ -11,7 +11,6 @@ import faulthandler
 import os
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, Protocol
 import multiprocess
 from multiprocess import connection, forkserver, resource_tracker
 
+from fontmilld.pool.listening import use_own_folder
 from fontmilld.pool.messages import HEADER, MAX_MESSAGE_BYTES, Message, decode, encode
 
 PRELOAD = ["fontmilld.pool.preload"]
@@ -28,8 +28,6 @@ KEPT_BYTES = 1 << 20
 """A child's buffer may grow to this and stay: memory that is in use already costs no page faults."""
 SEND_BYTES = 1 << 20
 """The labels of a batch in few pieces: each wakes the supervisor."""
-LONGEST_TEMPORARY = 72
-"""Bytes of TMPDIR: the forkserver listens on a socket in a folder in it, and a socket's path has 107."""
 CHILD_NICENESS = 5
 """The supervisor goes first: on a busy machine it halves the slowest answers (p99 of `status`, bench/control.py)."""
 
@@ -181,8 +179,7 @@ class Launcher:
         # A picture-sized matrix product must not start a thread a core in every worker.
         for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
             os.environ[name] = "1"
-        if len(os.fsencode(tempfile.gettempdir())) > LONGEST_TEMPORARY:
-            tempfile.tempdir = "/tmp"  # noqa: S108  the folder that is made in it is ours alone
+        use_own_folder()
         self.context = multiprocess.get_context("forkserver")
         _track_nothing()
         self.context.set_forkserver_preload(PRELOAD)
