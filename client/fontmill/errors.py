@@ -58,6 +58,7 @@ def _kinds() -> tuple[ErrorKind, ...]:
         k("denied", 200, "The caller may not do this.", "Ask the operator of the daemon for the role this verb needs.", False, x.DENIED),
         k("path-not-allowed", 201, "The path is outside the allowed roots.", "Choose a path beneath an allowed root, or start fontmilld with --allow-root.", False, x.DENIED),
         k("path-unwritable", 202, "The output path cannot be written.", "Choose a folder that fontmill's user can write to.", False, x.DENIED),
+        k("path-unreadable", 203, "A file or folder of the project cannot be read.", "Let fontmill's user read it.", False, x.DENIED),
         # 3xx state
         k("unknown-session", 300, "There is no such session.", "Run `fontmill list` for the sessions.", False, x.FAILED),
         k("ambiguous-session", 301, "More than one session has this prefix.", "Give more characters of the session id.", False, x.USAGE),

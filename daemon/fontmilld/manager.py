@@ -30,7 +30,7 @@ from fontmilld.store.state import EndedSession, KnownSession
 log = logging.getLogger(__name__)
 MAX_SESSIONS = 64
 MAX_WAITING = 4096
-OUT_OF_REACH = frozenset({"storage-failed", "path-unwritable", "disk-full", "project-owned"})
+OUT_OF_REACH = frozenset({"storage-failed", "path-unwritable", "path-unreadable", "disk-full", "project-owned"})
 """Why a tree that is sound may not be opened now: not mounted yet, hung, full, or another daemon is at work in it."""
 Done = Callable[[Any], None]
 Opening = Callable[[], tuple[SessionStore, OpenTree]]

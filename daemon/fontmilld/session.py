@@ -652,7 +652,7 @@ class ManagedSession:
             return
         self._finishing.add("")
         summary = self.summary()
-        progress = {**self._progress(), "status": "completed"}
+        progress = {**self._progress(), "status": "completed", "phase": str(Phase.COMPLETED), "quiescent": True}
         self._write_log(layout.PERFORMANCE_LOG, "finished", {**progress["performance"], **progress["stats"]})
 
         def finish(store: SessionStore) -> None:

@@ -48,6 +48,8 @@ def test_a_session_runs_to_its_end_and_lets_go_of_the_tree():
     assert is_whole(house)
     summary = orjson.loads(house.files()["summary.json"])
     assert summary["exported_samples"] == 80
+    told = orjson.loads(house.files()["progress.json"])
+    assert (told["status"], told["phase"], told["quiescent"]) == ("completed", "completed", True)
 
 
 def test_the_log_of_a_complete_session_tells_of_every_font_in_order():

@@ -11,6 +11,7 @@ from fontmill.model import ExportConfig, ExportSession
 from fontmilld.core import layout
 from fontmilld.store.checkpoint import FontState, decode
 from fontmilld.store.litter import barred_fonts
+from fontmilld.store.lock import MAX_BYTES, Owner
 from fontmilld.store.tree import Tree
 
 _OF_FONT: Final = ("font_id", "sha256", "face_index", "total_samples")
@@ -22,13 +23,19 @@ def is_at_its_end(tree: Tree, session: ExportSession) -> bool:
     Without a summary it should when nobody holds it and its `progress.json` says so, or is lost and nothing is
     left to do. A crash before the summary is written leaves the lock, a session that is laid down another status.
     """
-    held = tree.size(layout.LOCK_FILE) is not None  # looked at first: who completes a project lets go of it last
+    held = _is_held(tree)  # looked at first: who completes a project lets go of it last
     told = _object(tree, layout.PROGRESS_FILE)
     if tree.size(layout.SUMMARY_FILE) is not None:
         return True
     if held or (told and told.get("status") != "completed"):
         return False
     return bool(told) or _nothing_is_left(tree, session)
+
+
+def _is_held(tree: Tree) -> bool:
+    """Whether a lock names an owner, living or dead; any other file of its name proves nothing: locks are published whole."""
+    there = tree.size(layout.LOCK_FILE) is not None
+    return there and Owner.parse(tree.read(layout.LOCK_FILE, 0, MAX_BYTES)) is not None
 
 
 def _nothing_is_left(tree: Tree, session: ExportSession) -> bool:

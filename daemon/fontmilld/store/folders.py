@@ -56,7 +56,7 @@ class HeldFolders:
         parts = path.split("/")
         if parts[0] or ".." in parts:
             raise FontmillError("path-not-allowed")
-        with call("open"):
+        with call("mkdir" if create else "open"):
             fd = self._kernel.open("/", _STEP)
             for part in parts:
                 if part not in {"", "."}:

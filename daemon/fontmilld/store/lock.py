@@ -37,7 +37,7 @@ _ATTEMPTS: Final = 20
 _NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OLD: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NO_FLOCK: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
-_MAX_BYTES: Final = 4096
+MAX_BYTES: Final = 4096
 
 Flock = Literal["granted", "refused", "unsupported"]
 
@@ -163,7 +163,7 @@ class TreeLock:
             flock = _flock(old)
             if flock == "refused" and not self._in_place(old):
                 return False  # someone else has just taken it over
-            owner = Owner.parse(os.read(old, _MAX_BYTES))
+            owner = Owner.parse(os.read(old, MAX_BYTES))
             age = self._age(old, fd)
             if not is_stale(owner, self.owner, flock, age=age, local=self._local):
                 raise _owned(owner)
@@ -238,7 +238,7 @@ def read_owner(path: str) -> Owner | None:
     finally:
         folders.close()
     try:
-        return Owner.parse(os.read(fd, _MAX_BYTES))
+        return Owner.parse(os.read(fd, MAX_BYTES))
     except OSError:
         return None
     finally:

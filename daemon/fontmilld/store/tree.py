@@ -24,6 +24,8 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UNWRITABLE: Final = frozenset({
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EISDIR, errno.ENAMETOOLONG, errno.EFBIG,
 })
+_DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
+_READING: Final = frozenset({"open", "read", "readdir", "stat"})
 _NOT_ALLOWED: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.ENXIO})
 
 
@@ -37,6 +39,8 @@ def fault_of(error: OSError, op: str) -> FontmillError:
     details = {"errno": errno.errorcode.get(code, str(code)), "op": op}
     if code in _FULL:
         return FontmillError("disk-full", details=details)
+    if code in _DENIED and op in _READING:
+        return FontmillError("path-unreadable", details=details)
     if code in _UNWRITABLE:
         return FontmillError("path-unwritable", details=details)
     if code in _NOT_ALLOWED:

@@ -277,6 +277,13 @@ def test_every_errno_has_its_slug_and_no_path_in_it(slug, name):
     assert fault.kind.retryable == (slug == "storage-failed")
 
 
+@pytest.mark.parametrize("op", ["open", "read", "readdir", "stat"])
+def test_what_may_not_be_read_is_not_called_unwritable(op):
+    for code in (errno.EACCES, errno.EPERM):
+        assert fault_of(OSError(code, "text"), op).slug == "path-unreadable"
+    assert fault_of(OSError(errno.EIO, "text"), op).slug == "storage-failed"
+
+
 def test_kernels_that_keep_quiet_about_write_back_are_known():
     assert reports_writeback_errors("5.8.0")
     assert reports_writeback_errors("6.18.44-fc-v669")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from fontmilld.store.checking import Check, CheckResult, Level, run_check
 from fontmilld.store.files import LocalTree
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.litter import delete_project, foreign_names, scan_existing_files
+from fontmilld.store.lock import Owner
 from fontmilld.store.recovery import recover
 from fontmilld.store.verify import repair_plan, validate_session_integrity
 from fontmilld.testing.disk import SimulatedDisk
@@ -167,8 +168,16 @@ def test_a_complete_project_without_its_summary_is_damaged_and_all_else_in_it_is
 def test_a_project_that_a_crash_left_before_its_summary_is_not_called_damaged():
     disk = finished()
     change(disk, "summary.json", gone)
-    disk.plant(f"{PROJECT}/{layout.LOCK_FILE}", "file", b"{}")
+    disk.plant(f"{PROJECT}/{layout.LOCK_FILE}", "file", json.dumps(asdict(Owner.me("daemon"))).encode())
     assert found(disk, "full") == set()
+
+
+@pytest.mark.parametrize("planted", [b"", b"{}", b"[" * 5000])
+def test_a_file_in_place_of_the_lock_does_not_hide_that_the_summary_is_gone(planted):
+    disk = finished()
+    change(disk, "summary.json", gone)
+    disk.plant(f"{PROJECT}/{layout.LOCK_FILE}", "file", planted)
+    assert found(disk, "full") == {("summary.json", "missing")}
 
 
 @pytest.mark.parametrize("edited", [
