@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from fontmill.errors import FontmillError
@@ -164,10 +165,11 @@ def flag_near_duplicates(fonts: tuple[FontInfo, ...]) -> tuple[FontInfo, ...]:
     A thousand fonts take seconds to compare: not on the loop's thread.
     """
     near = near_duplicates([font.record.get("sketch", {}) if font.accepted else {} for font in fonts])
+    # One map for all who have the same twin: of a thousand copies each has 32.
+    told = {twin: {"font_id": fonts[twin.at].font_id, "similarity": twin.similarity, "scripts": list(twin.scripts)}
+            for twin in set(chain.from_iterable(near))}
     return tuple(
-        replace(font, record={**font.record, "near_duplicates": [
-            {"font_id": fonts[twin.at].font_id, "similarity": twin.similarity, "scripts": list(twin.scripts)} for twin in found]})
-        if font.accepted else font
+        replace(font, record={**font.record, "near_duplicates": [told[twin] for twin in found]}) if font.accepted else font
         for font, found in zip(fonts, near, strict=True)
     )
 

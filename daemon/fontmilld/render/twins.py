@@ -6,9 +6,8 @@ Faces that share most of their glyphs leak from one split of a dataset into anot
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from fontmilld.render import charset
 
@@ -23,8 +22,7 @@ _BIT_ROOM: Final = 5
 _CROWD: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Twin:
+class Twin(NamedTuple):
     """Another face, by its place in order, the share of compared characters that look alike in it, and the
     scripts in which nearly all do."""
 
@@ -40,8 +38,13 @@ def near_duplicates(sketches: Sequence[Sketch]) -> list[list[Twin]]:
     that have characters of the same size in common are compared, so thousands are no matter.
     """
     near: list[list[Twin]] = [[] for _ in sketches]
+    of_equals: dict[int, tuple[float, tuple[str, ...]]] = {}
     for at, other in _candidates(sketches):
-        share, scripts = _compared(sketches[at], sketches[other])
+        one = sketches[at]
+        if one == sketches[other]:  # whoever has many copies and conversions of a font has many such pairs
+            share, scripts = of_equals.get(at) or of_equals.setdefault(at, _compared(one, one))
+        else:
+            share, scripts = _compared(one, sketches[other])
         if scripts:
             near[at].append(Twin(other, share, scripts))
             near[other].append(Twin(at, share, scripts))
@@ -49,18 +52,31 @@ def near_duplicates(sketches: Sequence[Sketch]) -> list[list[Twin]]:
 
 
 def _candidates(sketches: Sequence[Sketch]) -> list[tuple[int, int]]:
-    alike: dict[tuple[str, int, int, int], list[int]] = defaultdict(list)
-    for at, found in enumerate(sketches):
-        for cp, looks in found.items():
-            advance, width = int(looks[:3], 16), int(looks[3:6], 16)
-            # Two grids, half a cell apart: lengths that differ by little meet in one of them.
-            for shift in (0, 2):
-                alike[cp, shift, (advance + shift) // 4, (width + shift) // 4].append(at)
-    met = Counter(
-        (at, other) for places in alike.values()
-        for number, at in enumerate(places) for other in places[number + 1 : number + 1 + _CROWD]
-    )
+    crowds = Counter(tuple(sorted(places)) for places in _cells(sketches))
+    met = Counter(pair for places, times in crowds.items() if times == 1 for pair in _neighbours(places))
+    for places, times in crowds.items():
+        if times > 1:
+            met.update(dict.fromkeys(_neighbours(places), times))
     return sorted(pair for pair, times in met.items() if times >= min(_FEWEST, *(len(sketches[n]) for n in pair)))
+
+
+def _cells(sketches: Sequence[Sketch]) -> Iterator[list[int]]:
+    """Yield, for every character and size it has, the places of two or more sketches that have it so."""
+    same: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for at, found in enumerate(sketches):
+        for drawn in found.items():
+            same[drawn].append(at)
+    alike: dict[tuple[str, int, int, int], list[int]] = defaultdict(list)
+    for (cp, looks), places in same.items():
+        advance, width = int(looks[:3], 16), int(looks[3:6], 16)
+        # Two grids, half a cell apart: lengths that differ by little meet in one of them.
+        for shift in (0, 2):
+            alike[cp, shift, (advance + shift) // 4, (width + shift) // 4] += places
+    return (places for places in alike.values() if len(places) > 1)
+
+
+def _neighbours(places: Sequence[int]) -> Iterator[tuple[int, int]]:
+    return ((at, other) for number, at in enumerate(places) for other in places[number + 1 : number + 1 + _CROWD])
 
 
 def _compared(one: Sketch, other: Sketch) -> tuple[float, tuple[str, ...]]:

@@ -164,6 +164,15 @@ def test_snr_is_left_open_where_later_steps_mix_noise_and_signal(faces):
     assert {render.render(index).label["snr"] for index in range(1, 9)} == {None}
 
 
+def test_of_many_copies_each_has_its_neighbours_in_order():
+    looks = {f"{cp:x}": f"0f00c8078{cp:016x}" for cp in range(0x61, 0x71)}
+    other = {cp: f"1{seen[1:]}" for cp, seen in looks.items()}
+    found = twins.near_duplicates([dict(looks) for _ in range(40)] + [other])
+    assert [twin.at for twin in found[20]] == [at for at in range(4, 37) if at != 20]
+    assert {twin[1:] for twins in found for twin in twins} == {(1.0, ("Latn",))}
+    assert found[40] == []
+
+
 def test_near_duplicates_are_recognised(font_bytes, collection):
     reports = [inspect_face(font_bytes(name), 0).sketch for name in ("amiri", "inter", "cairo")]
     found = twins.near_duplicates([*reports, inspect_face(collection, 1).sketch])
