@@ -212,6 +212,19 @@ def test_status_of_a_folder_without_a_daemon_is_what_the_project_said_last(
         assert json.loads(done.out)["error"]["n"] == "not-running"
 
 
+def test_a_last_word_of_work_under_way_is_told_where_the_folder_cannot_be_read(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("FONTMILL_SOCKET", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr("fontmill.endpoint.SYSTEM_SOCKET", str(tmp_path / "none.sock"))
+    (tmp_path / "progress.json").write_text(json.dumps(fake.status()))
+    (tmp_path / "session.json").write_text("[]")
+    done = cli("status", str(tmp_path), "--json")
+    assert (done.code, json.loads(done.out)) == (0, fake.status())
+    assert cli("fonts", str(tmp_path)).code == 1
+
+
 OPENING = fake.status(phase="preparing", total_samples=0, exported_samples=0, processing_rate=0.0, durable_samples=0, estimated_time_remaining=None, fonts={})
 
 

@@ -248,8 +248,10 @@ def test_a_folder_needs_no_service_to_tell_of_itself_and_to_be_completed(daemon:
     why = fontmill("why", project, **alone)
     assert why.returncode == 0 and "A user paused it" in why.stdout, why.stderr
     (daemon.root / "left" / "progress.json").unlink()
-    told = json.loads(fontmill("status", project, "--json", **alone).stdout)
+    shown = fontmill("status", project, "--json", **alone)
+    told = json.loads(shown.stdout)
     assert (told["session_id"], told["status"], told["exported_samples"]) == (session, "active", made)
+    assert "nobody works on it now" in shown.stderr
     (font,) = json.loads(fontmill("fonts", project, "--json", **alone).stdout)["fonts"]
     assert (font["done_samples"], font["total_samples"]) == (made, 20_000)
     named = fontmill("--socket", str(tmp_path / "none.sock"), "fonts", project, **alone)

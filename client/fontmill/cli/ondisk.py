@@ -45,7 +45,8 @@ def read(call: Invocation, named: str) -> dict[str, Any]:
 
     answer = read(call.command, named, call.timeout)
     owner = answer.get("owner")
-    at_work = f"; process {owner['pid']} on {clean(owner['host'])} works on it, and may be further" if owner else ""
+    left = "; nobody works on it now" if answer.get("status") == "active" else ""
+    at_work = f"; process {owner['pid']} on {clean(owner['host'])} works on it, and may be further" if owner else left
     call.output.note(f"No daemon knows it; this is what its folder says{at_work}.")
     return answer
 

@@ -180,7 +180,7 @@ class Job:
         made = whole(status, "exported_samples") - before
         lines = [
             f"{clean(status.get('status', ''))}: {_at(status)}, {count(whole(status, 'failed_samples'))} failed, "
-            f"{count(whole(status, 'skipped_samples'))} skipped" + (f" ({why(status)})" if why(status) else ""),
+            f"{count(whole(status, 'skipped_samples'))} skipped{_excluded(status)}" + (f" ({why(status)})" if why(status) else ""),
             f"dataset: {place(self._args, answer)}",
         ]
         if status.get("status") == "completed":
@@ -226,3 +226,8 @@ def _heals(status: Map) -> bool:
 
 def _at(status: Map) -> str:
     return f"{count(whole(status, 'exported_samples'))} of {count(whole(status, 'total_samples'))} pairs"
+
+
+def _excluded(status: Map) -> str:
+    left_out = whole(status, "excluded_samples")
+    return f" ({count(left_out)} of them left out by --licences)" if left_out else ""

@@ -58,14 +58,10 @@ def status(call: Invocation) -> int:
         answer = call.client().call("status", args)
     except FontmillError as error:
         named = str(args.get("session", ""))
-        told = last_told(named) if only_on_disk(call, error, named) else None
-        if told is not None:
-            call.output.note(f"No daemon knows it; this is what the project itself said last, at {clean(told.get('last_updated', '?'))}.")
-            answer = told
-        elif only_on_disk(call, error, named) and is_project(named):
-            answer = read(call, named)
-        else:
+        told = _from_folder(call, named) if only_on_disk(call, error, named) else None
+        if told is None:
             raise
+        answer = told
     if "session" in args:
         call.output.result(answer, status_lines(answer))
     else:
@@ -73,6 +69,20 @@ def status(call: Invocation) -> int:
         about = daemon_lines(daemon) if isinstance(daemon, Mapping) else []
         call.output.result(answer, [*about, "", *_sessions(answer.get("sessions") or ())])
     return ExitStatus.OK
+
+
+def _from_folder(call: Invocation, named: str) -> dict[str, Any] | None:
+    """The status that a project's folder tells: its last word, unless that is of work under way, which may have ended since."""
+    told = last_told(named)
+    if is_project(named) and (told is None or told["status"] == "active"):
+        try:
+            return read(call, named)
+        except FontmillError:
+            if told is None:
+                raise
+    if told is not None:
+        call.output.note(f"No daemon knows it; this is what the project itself said last, at {clean(told.get('last_updated', '?'))}.")
+    return told
 
 
 def listing(call: Invocation) -> int:
