@@ -96,10 +96,14 @@ class Inspection:
     now: Callable[[], float]
     results: list[CheckResult] = field(default_factory=list)
     checked: int = 0
+    _fonts: dict[str, FontInfo] = field(init=False)
     _out: dict[int, Check] = field(default_factory=dict)
     _losses: dict[Check, int] = field(default_factory=dict)
     _told_at: float = 0.0
     _ended: bool = False
+
+    def __post_init__(self) -> None:
+        self._fonts = {font.font_id: font for font in self.session.fonts}
 
     def begin(self) -> None:
         """A project without labels has nothing to hand out."""
@@ -110,8 +114,7 @@ class Inspection:
         if not self.checks or self._ended:
             return None
         check = self._out[serial] = self.checks.popleft()
-        info = next(font for font in self.session.fonts if font.font_id == check.font_id)
-        return context_of(self.session, self.path, info), CheckTask(
+        return context_of(self.session, self.path, self._fonts[check.font_id]), CheckTask(
             serial, self.session.session_id, check.font_id, check.start, check.end, self.level)
 
     def task_ended(self, serial: int, answer: Any) -> None:

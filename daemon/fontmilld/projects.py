@@ -328,11 +328,10 @@ def _drawn_otherwise(pairs: Mapping[str, int]) -> FontmillError:
 
 
 def _reopen_fonts(store: SessionStore, recovery: Recovery, plan: dict[str, RangeSet]) -> Recovery:
-    fonts = dict(recovery.fonts)
+    fonts, totals = dict(recovery.fonts), {font.font_id: font.total_samples for font in store.session.fonts}
     for font_id, indices in plan.items():
         state = store.reopen(font_id, indices)
-        total = next(font.total_samples for font in store.session.fonts if font.font_id == font_id)
-        fonts[font_id] = replace(fonts[font_id], state=state, todo=state.todo(total), finished=False)
+        fonts[font_id] = replace(fonts[font_id], state=state, todo=state.todo(totals[font_id]), finished=False)
     return replace(recovery, fonts=fonts, completed=False)
 
 

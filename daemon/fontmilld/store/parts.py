@@ -87,11 +87,10 @@ def gather(store: SessionStore, recovery: Recovery) -> Recovery:
     session = replace(store.session, parts=tuple(kept))
     create_project_structure(store.tree, session)
     store.session = session
-    fonts = {}
+    fonts, totals = {}, {font.font_id: font.total_samples for font in session.fonts}
     for font_id, found in recovery.fonts.items():
-        total = next(font.total_samples for font in session.fonts if font.font_id == font_id)
         state = store.state(font_id)
-        todo = state.todo(total) - elsewhere(session, font_id)
+        todo = state.todo(totals[font_id]) - elsewhere(session, font_id)
         fonts[font_id] = replace(found, state=state, todo=todo, finished=False)
     return replace(recovery, fonts=fonts, completed=False)
 
