@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import io
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 import uharfbuzz as hb
-from fontTools.ttLib import TTFont
 
 from fontmilld.render import charset, coverage, naming, sketch, strikes
 from fontmilld.render.coverage import Coverage
@@ -174,8 +172,7 @@ def _described(usable: frozenset[int]) -> tuple[str, Mapping[str, int]]:
 
 def _read_tables(data: bytes, face_index: int) -> Tables:
     try:
-        with TTFont(io.BytesIO(data), fontNumber=face_index, lazy=True) as font:
-            return Tables.read(font)
+        return Tables.read(data, face_index)
     except MemoryError:
         raise
     except Exception as error:  # fontTools raises whatever the damage makes it raise

@@ -1,12 +1,17 @@
-"""What a font's tables say about it, read with fontTools; no outlines are touched here."""
+"""What a font's tables say about it; no outlines are touched here."""
 
 from __future__ import annotations
 
+import io
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fontTools.ttLib import TTFont
+
+from fontmilld.render import plaintables
+from fontmilld.render.plaintables import Unusual
 
 # A damaged name table is worth one refusal, not a line in the log for each of its 14,000 records.
 logging.getLogger("fontTools").setLevel(logging.CRITICAL)
@@ -35,17 +40,21 @@ _COLOR_TABLES: Final = ("COLR", "CBDT", "sbix", "SVG ")
 _RULE_TABLES: Final = ("GSUB", "morx", "Silf")
 
 
+def _recorded(names: Mapping[int, str | None]) -> dict[str, str]:
+    """Return the names worth recording, cut to 400 characters."""
+    found = {}
+    for name_id, key in _NAME_IDS.items():
+        text = " ".join((names.get(name_id) or "").split())
+        if text:
+            found[key] = text[:_NAME_LIMIT]
+    return found
+
+
 def read_names(font: TTFont) -> dict[str, str]:
     """Return the names worth recording, in English where there is a choice, cut to 400 characters."""
     if "name" not in font:
         return {}
-    table = font["name"]
-    found = {}
-    for name_id, key in _NAME_IDS.items():
-        text = (table.getDebugName(name_id) or "").strip()
-        if text:
-            found[key] = " ".join(text.split())[:_NAME_LIMIT]
-    return found
+    return _recorded({name_id: font["name"].getDebugName(name_id) for name_id in _NAME_IDS})
 
 
 def read_axes(font: TTFont) -> list[dict[str, Any]]:
@@ -85,12 +94,11 @@ def read_os2(font: TTFont) -> dict[str, Any]:
     if "OS/2" not in font:
         return {}
     os2 = font["OS/2"]
-    return {
-        "weight": int(os2.usWeightClass),
-        "width": int(os2.usWidthClass),
-        "vendor": str(os2.achVendID).strip("\0 "),
-        "fs_type": int(os2.fsType),
-    }
+    return _os2(int(os2.usWeightClass), int(os2.usWidthClass), int(os2.fsType), str(os2.achVendID))
+
+
+def _os2(weight: int, width: int, fs_type: int, vendor: str) -> dict[str, Any]:
+    return {"weight": weight, "width": width, "vendor": vendor.strip("\0 "), "fs_type": fs_type}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +117,49 @@ class Tables:
     outlines_at: int
 
     @classmethod
-    def read(cls, font: TTFont) -> Tables:
-        """Read them; raises what fontTools raises for damaged ones."""
+    def read(cls, data: bytes, face_index: int) -> Tables:
+        """Read those of one face of a file; raises what fontTools raises for damaged ones."""
+        try:
+            return cls._plain(data)
+        except Unusual:
+            pass
+        with TTFont(io.BytesIO(data), fontNumber=face_index, lazy=True) as font:
+            offsets = {tag: int(entry.offset) for tag, entry in font.reader.tables.items()}
+            return cls._of(offsets, read_names(font), read_os2(font), read_axes(font), read_instances(font))
+
+    @classmethod
+    def _plain(cls, data: bytes) -> Tables:
+        """Read a font that is neither variable nor in a collection, nor out of the ordinary; raises Unusual."""
+        places = plaintables.directory(data)
+        if "fvar" in places:
+            raise Unusual
+        tables = {tag: plaintables.contents(data, places[tag]) for tag in ("name", "OS/2") if tag in places}
+        names = _recorded(plaintables.names(tables["name"], _NAME_IDS)) if "name" in tables else {}
+        os2 = _os2(*plaintables.os2(tables["OS/2"])) if "OS/2" in tables else {}
+        return cls._of({tag: place.offset for tag, place in places.items()}, names, os2, [], [])
+
+    @classmethod
+    def _of(
+        cls,
+        offsets: Mapping[str, int],
+        names: dict[str, str],
+        os2: dict[str, Any],
+        axes: list[dict[str, Any]],
+        instances: list[dict[str, Any]],
+    ) -> Tables:
         return cls(
-            names=read_names(font),
-            os2=read_os2(font),
-            axes=read_axes(font),
-            instances=read_instances(font),
-            outlines=_present(font, _OUTLINE_TABLES),
-            bitmaps=_present(font, _BITMAP_TABLES),
-            colors=_present(font, _COLOR_TABLES),
-            rules=_present(font, _RULE_TABLES),
-            outlines_at=next((int(font.reader.tables[tag].offset) for tag in _OUTLINE_TABLES if tag in font), -1),
+            names=names,
+            os2=os2,
+            axes=axes,
+            instances=instances,
+            outlines=_present(offsets, _OUTLINE_TABLES),
+            bitmaps=_present(offsets, _BITMAP_TABLES),
+            colors=_present(offsets, _COLOR_TABLES),
+            rules=_present(offsets, _RULE_TABLES),
+            outlines_at=next((offsets[tag] for tag in _OUTLINE_TABLES if tag in offsets), -1),
         )
 
 
-def _present(font: TTFont, tables: tuple[str, ...]) -> tuple[str, ...]:
+def _present(offsets: Mapping[str, int], tables: tuple[str, ...]) -> tuple[str, ...]:
     """Return those of `tables` that the font has, without padding blanks."""
-    return tuple(tag.strip() for tag in tables if tag in font)
+    return tuple(tag.strip() for tag in tables if tag in offsets)
