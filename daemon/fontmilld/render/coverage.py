@@ -1,4 +1,4 @@
-"""What a face can really draw: each mapped character rasterised and looked at, and whether it can be shaped."""
+"""What a face can really draw: what drawing each mapped character gives, and whether it can be shaped."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Coverage:
 
 
 def find(face: TypeFace, fonts: Iterable[TypeFont], other_rules: bool, judged: dict[int, str] | None = None) -> Coverage:
-    """Rasterise every mapped character of `face` with all of `fonts`.
+    """Find what drawing every mapped character of `face` with all of `fonts` gives.
 
     `other_rules` says that the face has shaping rules which are not in GSUB (an AAT table `morx`).
     `judged` keeps what was found by glyph id, for other faces with the same glyphs.
@@ -57,7 +57,7 @@ def find(face: TypeFace, fonts: Iterable[TypeFont], other_rules: bool, judged: d
     known = {} if judged is None else judged
     new = [gid for gid in dict.fromkeys(gids.values()) if gid not in known]
     known.update(zip(new, _judgements(tried, new), strict=True))
-    found: dict[str, set[int]] = {"ink": set(), "empty": set(), "tofu": set()}
+    found: dict[str, set[int]] = {judgement: set() for judgement in _JUDGEMENTS}
     for cp, gid in gids.items():
         found[known[gid]].add(cp)
     unruled = frozenset[str]() if other_rules else _without_rules(frozenset(face.hb.get_table_script_tags("GSUB")))

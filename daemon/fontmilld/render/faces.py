@@ -192,6 +192,8 @@ def _check_container(data: bytes) -> None:
         raise FontProblem("font-unreadable", "the file is not a TrueType or OpenType font")
 
 
+# One: a face that was inspected is opened next, and reading its bitmaps is nearly all of the cost of either.
+@functools.lru_cache(maxsize=1)
 def _read_strikes(data: bytes, face_index: int) -> dict[int, Strike]:
     try:
         return strikes.read(data, face_index)
