@@ -24,6 +24,7 @@
     part(harfbuzz) \
     part(label) \
     part(text) \
+    part(scan) \
     part(png) \
     part(psf) \
     part(strip) \

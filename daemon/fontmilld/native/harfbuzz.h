@@ -30,6 +30,7 @@ typedef void (*hb_cubic_func)(hb_draw_funcs_t *, void *, hb_draw_state_t *, floa
 
 /* (result, name without hb_, arguments) of each function in use. */
 #define FM_HARFBUZZ(f)                                                                                             \
+    f(void, version, (unsigned int *, unsigned int *, unsigned int *))                                             \
     f(hb_blob_t *, blob_create, (const char *, unsigned int, int, void *, void (*)(void *)))               \
     f(void, blob_destroy, (hb_blob_t *))                                                                           \
     f(hb_face_t *, face_create, (hb_blob_t *, unsigned int))                                                       \

@@ -5,7 +5,7 @@
 #include <math.h>
 
 /* So many glyphs, and so many bytes of them, are kept with a font; beyond that they are all drawn anew. */
-enum { MOST_INKS = 4096, MOST_INK_BYTES = 4 << 20, MOST_SIDE = 1 << 16 };
+enum { MOST_INKS = 4096, MOST_INK_BYTES = 4 << 20, MOST_SIDE = 1 << 16, FEW_PIXELS = 1 << 13 };
 
 void fm_drop_inks(fm_font *font)
 {
@@ -80,6 +80,8 @@ static int draw_ink(fm_font *font, fm_ink *ink)
         return -1;
     fm_area found = {0, 0, 0, 0};
     double left = 0, top = 0;
+    uint8_t few[FEW_PIXELS];
+    const uint8_t *pixels = few;
     hb_raster_draw_t *draw = NULL;
     hb_raster_image_t *image = NULL;
     Py_ssize_t height = 0, width = 0;
@@ -94,12 +96,16 @@ static int draw_ink(fm_font *font, fm_ink *ink)
             return fm_out_of_range();
         height = (Py_ssize_t)down;
         width = (Py_ssize_t)across;
-        if ((draw = fm_take_raster()) == NULL)
-            return -1;
-        fm_add_glyph(draw, font, ink->gid, &(fm_matrix){scale, 0.0, 0.0, -scale, x - left, y - top});
-        if ((image = fm_render_rows(draw, height, width)) == NULL)
-            return -1;
-        found = fm_ink_area(fm_hb.raster_image_get_buffer(image), height, width, width);
+        const fm_drawn glyph = {.gid = ink->gid, .matrix = {scale, 0.0, 0.0, -scale, x - left, y - top}};
+        if (height * width > FEW_PIXELS || !fm_scan(font, &glyph, 1, height, width, few)) {
+            if ((draw = fm_take_raster()) == NULL)
+                return -1;
+            fm_add_glyph(draw, font, ink->gid, &glyph.matrix);
+            if ((image = fm_render_rows(draw, height, width)) == NULL)
+                return -1;
+            pixels = fm_hb.raster_image_get_buffer(image);
+        }
+        found = fm_ink_area(pixels, height, width, width);
     }
     ink->left = (int32_t)left + (int32_t)found.left;
     ink->top = (int32_t)top + (int32_t)found.top;
@@ -108,7 +114,7 @@ static int draw_ink(fm_font *font, fm_ink *ink)
     ink->pixels = PyMem_Malloc((size_t)ink->width * (size_t)ink->height + 1);
     for (int32_t row = 0; row < ink->height && ink->pixels != NULL; row++)
         memcpy(ink->pixels + (size_t)row * (size_t)ink->width,
-               fm_hb.raster_image_get_buffer(image) + (found.top + row) * width + found.left, (size_t)ink->width);
+               pixels + (found.top + row) * width + found.left, (size_t)ink->width);
     if (image != NULL)
         fm_give_image(draw, image, height * width);
     if (ink->pixels != NULL)
