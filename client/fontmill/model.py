@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
@@ -22,18 +23,34 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """A map of JSON types, nested records included."""
-        return {name: _plain(getattr(self, name)) for name in _field_names(type(self))}  # type: ignore[arg-type]
+        return {name: value if type(value) in _SCALARS else _plain(value) for name, value in self.fields().items()}
+
+    def fields(self) -> dict[str, Any]:
+        """The values as they are, by name."""
+        kind = type(self)
+        return dict(zip(_field_names(kind), _field_values(kind)(self), strict=True))  # type: ignore[arg-type]
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild from `to_dict`'s map. Raises TypeError when a required key is missing."""
         known = _field_names(cls)  # type: ignore[arg-type]
-        return cls(**{k: _shaped(cls, k, v) for k, v in data.items() if k in known})
+        nested: Mapping[str, type[Record]] | None = getattr(cls, "NESTED", None)
+        if nested is None:
+            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known})
+        return cls(**{k: _shaped(nested.get(k), v) for k, v in data.items() if k in known})
 
 
 @functools.cache
 def _field_names(cls: type[Any]) -> tuple[str, ...]:
     return tuple(f.name for f in dataclasses.fields(cls))
+
+
+@functools.cache
+def _field_values(cls: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    names = _field_names(cls)  # type: ignore[arg-type]
+    if len(names) > 1:
+        return operator.attrgetter(*names)  # of one name it would give no tuple, of none it cannot be made
+    return lambda record: tuple(getattr(record, name) for name in names)
 
 
 _SCALARS = frozenset({str, int, float, bool, bytes, type(None)})
@@ -50,9 +67,7 @@ def _plain(value: Any) -> Any:
     return value.to_dict() if isinstance(value, Record) else value
 
 
-def _shaped(cls: type[Any], key: str, value: Any) -> Any:
-    nested: Mapping[str, type[Record]] = getattr(cls, "NESTED", {})
-    kind = nested.get(key)
+def _shaped(kind: type[Record] | None, value: Any) -> Any:
     if kind is not None and isinstance(value, (list, tuple)):
         return tuple(kind.from_dict(item) for item in value)
     if kind is not None and isinstance(value, Mapping):

@@ -35,6 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version and leave")
     return parser
 
+YOUNG_OBJECTS = 50_000
+"""So many new objects make the collector look: what the daemon lets go of is hardly ever a cycle, what it keeps, of thousands of fonts, is much."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the daemon; returns its exit status."""
@@ -75,9 +78,11 @@ def _run(words: argparse.Namespace) -> int:
     from fontmilld.app import Daemon  # noqa: PLC0415
 
     gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 50, 20)
     gc.enable()
     config = os.path.abspath(words.config) if words.config else ""
     Daemon(settings, launcher, config, load).run()
+    gc.freeze()  # the process ends: what there is goes as a whole
     return ExitStatus.OK
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from fontmill.errors import FontmillError
-from fontmill.model import ExportSession, FontInfo, ValidationResult
+from fontmill.model import ExportConfig, ExportSession, FontInfo, ValidationResult
 from fontmilld.pool.messages import CheckDone, CheckTask, FontContext, RedrawDone, RedrawTask, Task
 from fontmilld.store.checking import Check, CheckResult
 
@@ -27,8 +28,13 @@ def context_of(session: ExportSession, path: str, info: FontInfo) -> FontContext
     return FontContext(
         session_id=session.session_id, font_id=info.font_id, project_path=path,
         num_samples=session.config.num_samples, source=info.source, sha256=info.sha256,
-        face_index=info.face_index, settings=session.config.identity(), record=record,
+        face_index=info.face_index, settings=_settings_of(session.config), record=record,
     )
+
+
+@lru_cache
+def _settings_of(config: ExportConfig) -> dict[str, Any]:
+    return config.identity()
 
 
 class Errand(Protocol):

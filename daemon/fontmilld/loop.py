@@ -33,6 +33,7 @@ class Loop:
         self._order = itertools.count()
         self._posted: deque[Callback] = deque()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._woken = False
         self._running = False
         self._after_turn: Callback = _nothing
         self.turns = 0
@@ -59,8 +60,10 @@ class Loop:
     def post(self, callback: Callback) -> None:
         """From any thread: run `callback` on the loop."""
         self._posted.append(callback)
-        with contextlib.suppress(BlockingIOError, OSError):
-            os.write(self._wake_write, b"\0")
+        if not self._woken:  # it is cleared before what is posted is looked at: who finds it set is heard
+            self._woken = True
+            with contextlib.suppress(BlockingIOError, OSError):
+                os.write(self._wake_write, b"\0")
 
     def on_signals(self, numbers: tuple[int, ...], callback: Callable[[int], None]) -> None:
         """Run `callback(number)` on the loop when one of the signals arrives."""
@@ -107,8 +110,8 @@ class Loop:
 
     def _drain_wake_ups(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            while os.read(self._wake_read, 4096):
-                pass
+            os.read(self._wake_read, 4096)
+        self._woken = False  # after the reading: what it took may have been the last byte for long
 
 
 def _guarded(callback: Callback) -> None:

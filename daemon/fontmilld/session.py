@@ -88,6 +88,7 @@ class ManagedSession:
     _ending: bool = False
     _stopped: bool = False
     _finishing: set[str] = field(default_factory=set)
+    _complete_fonts: list[str] = field(default_factory=list)
     _finish_again: set[str] = field(default_factory=set)
     _broken: bool = False
     _resetting: bool = False
@@ -168,10 +169,10 @@ class ManagedSession:
 
     def _register(self, info: FontInfo, state: FontState, todo: RangeSet) -> None:
         self._on_record[info.font_id] = state.done
-        done, failed = len(state.done | elsewhere(self.session, info.font_id)), len(state.failed)
-        last = max((s.last for s in (state.done, state.failed) if s), default=0)
-        skipped = info.total_samples - done - failed - len(todo)  # left out when a user completed it early
-        self.tracker.register_font(info.font_id, info.total_samples, done, failed, skipped, last)
+        done, lost = len(state.done | elsewhere(self.session, info.font_id)), state.failed
+        last = max((s.last for s in (state.done, lost) if s), default=0)
+        skipped = info.total_samples - done - len(lost) - len(todo)  # left out when a user completed it early
+        self.tracker.register_font(info.font_id, info.total_samples, done, len(lost), skipped, last)
 
     def fail(self, error: FontmillError) -> None:
         """The session cannot go on."""
@@ -234,11 +235,10 @@ class ManagedSession:
 
     def _journal(self, batch: Batch, answer: BatchDone) -> None:
         failures = group_failures(answer.failures)
-        lost = RangeSet.of(span for failure in failures for span in failure.indices.spans)
-        record = BatchRecord(
-            batch.font_id, batch.first, batch.last, RangeSet.span(batch.first, batch.last) - lost, failures,
-            answer.lines, self.epoch, self._display(batch.font_id),
-        )
+        done = RangeSet.span(batch.first, batch.last)
+        if failures:
+            done -= RangeSet.of(span for failure in failures for span in failure.indices.spans)
+        record = BatchRecord(batch.font_id, batch.first, batch.last, done, failures, answer.lines, self.epoch, self._display(batch.font_id))
         self._records[record.key] = record
         self.writer.append(record)
 
@@ -270,7 +270,7 @@ class ManagedSession:
         """The accepted fonts of which samples are neither made nor given up; none once the session has ended."""
         if self.life.ended:
             return ()
-        return tuple(info for name, info in self._fonts.items() if info.accepted and not self.tracker.is_finished(name))
+        return tuple(self._fonts[name] for name in self.tracker.unfinished)
 
     def drawing_settings(self) -> dict[str, Any]:
         """What a probe needs to know to draw as this session does."""
@@ -409,6 +409,7 @@ class ManagedSession:
         self._broken = self._resetting = False
         self._records.clear()
         self._refused.clear()
+        self._complete_fonts.clear()
         self.plan = SessionPlan()
         for font_id, state in report.fonts.items():
             todo = state.todo(self._fonts[font_id].total_samples) - elsewhere(self.session, font_id)
@@ -437,7 +438,7 @@ class ManagedSession:
 
     def _on_answer(self, report: reports.Answer) -> None:
         self._calls -= 1
-        kind, font_id = report.token
+        kind, finished = report.token
         if kind == "lock" and report.result is False and not self.life.ended:
             self.abandon()
             self._tell("session-failed", {"slug": "project-owned", "message": "Another daemon has taken over this project."})
@@ -445,14 +446,15 @@ class ManagedSession:
         if report.error is not None:
             if not self._broken:
                 self._storage_trouble(report.error)
-            if kind in ("font", "finish"):
-                self._finishing.discard(font_id)
-                self._finish_again.add(font_id)
+            if kind in ("fonts", "finish"):
+                self._finishing.difference_update(finished)
+                self._finish_again.update(finished)
                 self.around.call_later(2.0, self._retry_finishing)
         elif kind == "persist":
             self._all_is_durable()
-        elif kind == "font":
-            self._font_finished(font_id)
+        elif kind == "fonts":
+            for font_id in finished:
+                self._tell_finished(font_id)
         elif kind == "finish":
             self._complete()
         self._finish_if_exhausted()
@@ -486,6 +488,7 @@ class ManagedSession:
     def abandon(self) -> None:
         """The session lives on in another tree: this one is written no more."""
         self.plan = SessionPlan()
+        self._complete_fonts.clear()
         self.life = Lifecycle(Phase.FAILED)
         self._stopped = True
         self.epoch += 1
@@ -585,10 +588,11 @@ class ManagedSession:
     def drain(self) -> None:
         """The daemon is leaving: finish what is out and let go of the tree."""
         progress = self._progress()
-        self._call(("progress", ""), lambda store: store.save_progress(progress, flush=True))
+        self._call("progress", lambda store: store.save_progress(progress, flush=True))
         self._stop_writer()
 
     def _stop_writer(self, then: Callable[[], None] = lambda: None) -> None:
+        self._finish_fonts()
         self._write_logs()
         self._stopped = True
         self.writer.stop(settle=True, then=then)
@@ -596,14 +600,15 @@ class ManagedSession:
     def beat_lock(self) -> None:
         """Show other machines that the tree's owner lives; somebody else's tree is not written any more."""
         if self.lock is not None and not self.life.ended:
-            self._call(("lock", ""), lambda store, lock=self.lock: lock.beat())  # type: ignore[misc]
+            self._call("lock", lambda store, lock=self.lock: lock.beat())  # type: ignore[misc]
 
     @property
     def quiescent(self) -> bool:
         """Whether no picture is being written, everything drawn is on record, and, after the end, the tree is free."""
         if self.life.ended and self.lock is not None:
             return False
-        return not (self._out or self._calls or self._held_lines) and (not self._records or bool(self.life.reasons and self._refused))
+        waiting = self._out or self._calls or self._held_lines or self._complete_fonts
+        return not waiting and (not self._records or bool(self.life.reasons and self._refused))
 
     @property
     def in_flight(self) -> int:
@@ -614,22 +619,34 @@ class ManagedSession:
         if font_id in self._finishing:
             return
         self._finishing.add(font_id)
-        info = self._fonts[font_id]
         self.tracker.complete_font(font_id, self.around.utc())
-        display = self._display(font_id)
-        self._call(("font", font_id), lambda store: store.finish_font(font_id, dict(info.record), display))
+        if not self._complete_fonts:
+            self.around.call_later(EVENT_SECONDS, self._finish_fonts)
+        self._complete_fonts.append(font_id)
 
-    def _call(self, token: tuple[str, str], action: Callable[[SessionStore], Any]) -> None:
+    def _finish_fonts(self) -> None:
+        """Fonts that are complete wait a moment for others: a call, and a commit, for each of thousands cost too much."""
+        if not self._complete_fonts:
+            return
+        fonts, self._complete_fonts = tuple(self._complete_fonts), []
+        records = [(font_id, self._fonts[font_id].record, self._display(font_id)) for font_id in fonts]
+
+        def finish(store: SessionStore) -> None:
+            for font_id, record, display in records:
+                store.finish_font(font_id, dict(record), display)
+
+        self._call("fonts", finish, fonts)
+
+    def _call(self, kind: str, action: Callable[[SessionStore], Any], finished: tuple[str, ...] = ()) -> None:
         if isinstance(self.writer, NoWriter):
             return  # nobody would answer
         self._calls += 1
-        self.writer.call(token, action)
+        self.writer.call((kind, finished), action)
 
-    def _font_finished(self, font_id: str) -> None:
+    def _tell_finished(self, font_id: str) -> None:
         progress = self.tracker.font_progress(font_id, self.around.now())
         kind = "font-completed" if progress.status == "completed" else "font-failed"
         self._tell(kind, {"font": font_id, "done": progress.done_samples, "failed": progress.failed_samples}, quiet=True)
-        self._finish_if_exhausted()
 
     def _retry_finishing(self) -> None:
         again, self._finish_again = self._finish_again, set()
@@ -642,8 +659,10 @@ class ManagedSession:
             self._finish_if_exhausted()
 
     def _finish_if_exhausted(self) -> None:
-        idle = not (self._out or self._records or self._calls or self._finish_again or self._broken)
-        if self.life.phase is Phase.RENDERING and self.plan.exhausted and idle:
+        if self.life.phase is not Phase.RENDERING or not self.plan.exhausted or self._out or self._records:
+            return
+        self._finish_fonts()
+        if not (self._calls or self._finish_again or self._broken):
             self.life = self.life.step(Step.EXHAUSTED)
             self._finish()
 
@@ -661,7 +680,7 @@ class ManagedSession:
             if committed.error is not None:
                 raise committed.error
 
-        self._call(("finish", ""), finish)
+        self._call("finish", finish, ("",))
 
     def _complete(self) -> None:
         self.life = self.life.step(Step.FINISHED)
@@ -675,7 +694,7 @@ class ManagedSession:
         progress, session_id, note = self._progress(), self.id, self.around.note
         fonts = self.tracker.fonts(self.around.now())
         if status == "failed":
-            self._call(("progress", ""), lambda store: store.save_progress(progress, flush=True))
+            self._call("progress", lambda store: store.save_progress(progress, flush=True))
         # Last of all, when the lock is gone too: what the index calls ended is not looked at again.
         self._stop_writer(lambda: note(session_id, status, (), detail, fonts))
 
@@ -684,6 +703,7 @@ class ManagedSession:
     def _persist(self) -> None:
         progress, life, session_id, note = self._progress(), self.life, self.id, self.around.note
         kept = tuple(sorted(str(reason) for reason in life.reasons & KEPT))
+        self._finish_fonts()
 
         def persist(store: SessionStore) -> None:
             try:
@@ -692,7 +712,7 @@ class ManagedSession:
             finally:  # what a person wants is kept also when the output is full or broken
                 note(session_id, "paused" if kept else "active", kept, "")
 
-        self._call(("persist", ""), persist)
+        self._call("persist", persist)
 
     def _progress(self) -> dict[str, Any]:
         """`progress.json` of the project: the status object, and the statistics beside it."""
@@ -709,7 +729,7 @@ class ManagedSession:
         if now - self._saved_at >= PROGRESS_SECONDS:
             self._saved_at = now
             progress = self._progress()
-            self._call(("progress", ""), lambda store: store.save_progress(progress))
+            self._call("progress", lambda store: store.save_progress(progress))
             self._write_log(layout.PERFORMANCE_LOG, "progress", {**progress["performance"], **progress["stats"]})
 
     def _write_log(self, name: str, event: str, fields: Mapping[str, Any]) -> None:
@@ -738,7 +758,7 @@ class ManagedSession:
                 logs.write(*line)
             logs.flush()
 
-        self._call(("log", ""), write)
+        self._call("log", write)
 
     def _tell(self, kind: str, data: Mapping[str, Any], quiet: bool = False) -> None:
         if not quiet:

@@ -9,7 +9,7 @@ import pytest
 
 from fontmill.errors import FontmillError
 from fontmilld.core.lifecycle import Reason
-from fontmilld.testing.house import House
+from fontmilld.testing.house import House, InlineWriter
 
 
 def compared(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -60,6 +60,19 @@ def test_the_log_of_a_complete_session_tells_of_every_font_in_order():
     assert len(fonts) == 2 and told[-1] == ("session-completed", None)
     for font in fonts:
         assert told.index(("font-started", font)) < told.index(("font-completed", font))
+
+
+def test_fonts_that_end_together_are_put_on_record_together(monkeypatch):
+    calls: list[tuple[str, ...]] = []
+    call = InlineWriter.call
+    monkeypatch.setattr(InlineWriter, "call", lambda self, token, action: (calls.append(token), call(self, token, action))[1])
+    house = House()
+    session = house.start(samples=1, fonts=tuple(f"/f/{name}.ttf" for name in "abcdefgh"))
+    assert session.life.status == "completed"
+    together = [fonts for kind, fonts in calls if kind == "fonts"]
+    assert sorted(font for fonts in together for font in fonts) == sorted(info.font_id for info in session.session.fonts)
+    assert len(together) < 8
+    assert len(house.told("font-completed")) == 8
 
 
 def test_a_line_told_after_the_end_keeps_nobody_waiting():

@@ -19,7 +19,7 @@ from fontmill import verbs, wire
 from fontmill.errors import FontmillError
 from fontmilld.control.access import AccessPolicy, Peer
 from fontmilld.control.doorkeeper import Doorkeeper
-from fontmilld.control.events import EventStream
+from fontmilld.control.events import EventStream, Topics
 from fontmilld.loop import Loop
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,8 @@ class ControlServer:
         self._doorkeeper = Doorkeeper(self._context, policy)
         self._control = self._bind(zmq.ROUTER, self._path)
         self._events = self._bind(zmq.XPUB, self._path.with_name(wire.EVENTS_SOCKET))
-        self.events = EventStream(boot, self._publish, wall_clock)
+        self._topics = Topics()
+        self.events = EventStream(boot, self._publish, wall_clock, wanted=self._topics.wanted)
         self.dropped = 0
         self._parts: list[zmq.Frame] = []
 
@@ -149,7 +150,8 @@ class ControlServer:
     def _on_subscription(self) -> None:
         with contextlib.suppress(zmq.Again):
             for _ in range(DRAIN_PER_WAKE):
-                self._events.recv(zmq.DONTWAIT)
+                frame = self._events.recv(zmq.DONTWAIT, copy=False)
+                self._topics.told(frame.bytes, frame.more)
 
     def _on_control(self) -> None:
         """Frame by frame: of a message with a million of them no more is kept than shows that it is wrong."""

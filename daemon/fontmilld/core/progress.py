@@ -87,6 +87,7 @@ class FontProgressTracker:
 
     def __init__(self) -> None:
         self._fonts: dict[str, _FontTally] = {}
+        self._unfinished: dict[str, None] = {}
         self._sums: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
         self._meter = RateMeter()
@@ -109,7 +110,15 @@ class FontProgressTracker:
     def _add(self, font: str, tally: _FontTally) -> None:
         self._fonts[font] = tally
         self._statuses[tally.status] += 1
-        self._sums.update(total=tally.total, done=tally.done, failed=tally.failed, skipped=tally.skipped)
+        for name, count in (("total", tally.total), ("done", tally.done), ("failed", tally.failed), ("skipped", tally.skipped)):
+            self._sums[name] += count
+        self._note_left(font, tally)
+
+    def _note_left(self, font: str, tally: _FontTally) -> None:
+        if tally.left:
+            self._unfinished[font] = None
+        else:
+            self._unfinished.pop(font, None)
 
     def run_clock(self, now: float) -> None:
         """The session is running from `now` on."""
@@ -138,6 +147,7 @@ class FontProgressTracker:
         tally.done += done
         tally.last_index = max(tally.last_index, last_index)
         tally.meter = tally.meter.fed(done, now)
+        self._note_left(font, tally)
         self._sums["done"] += done
         self._meter = self._meter.fed(done, now)
 
@@ -147,6 +157,7 @@ class FontProgressTracker:
         tally.failed += count
         tally.errors += count
         tally.last_error = reason
+        self._note_left(font, tally)
         self._sums["failed"] += count
 
     def skip(self, font: str, count: int, reason: str) -> None:
@@ -154,6 +165,7 @@ class FontProgressTracker:
         tally = self._fonts[font]
         tally.skipped += count
         tally.last_error = reason
+        self._note_left(font, tally)
         self._sums["skipped"] += count
 
     def reopen(self, font: str, failed: int = 0, skipped: int = 0, done: int = 0) -> None:
@@ -163,6 +175,7 @@ class FontProgressTracker:
         tally.skipped -= skipped
         tally.done -= done
         self._sums.subtract({"failed": failed, "skipped": skipped, "done": done})
+        self._note_left(font, tally)
         if tally.left:
             tally.completion_time = None
             self._set_status(tally, "pending")
@@ -176,7 +189,12 @@ class FontProgressTracker:
 
     def is_finished(self, font: str) -> bool:
         """Whether every sample of the font is accounted for."""
-        return self._fonts[font].left == 0
+        return font not in self._unfinished
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """The fonts with samples that are not accounted for."""
+        return tuple(self._unfinished)
 
     def _set_status(self, tally: _FontTally, status: FontStatus) -> None:
         self._statuses[tally.status] -= 1
@@ -220,7 +238,8 @@ class FontProgressTracker:
 
     def record_work(self, samples: int, written: int, stages: dict[str, float], retries: int = 0) -> None:
         """A batch came back: bytes written and seconds per stage (`stall`, `wait`, and those of the processor)."""
-        self._sums.update(batches=1, samples=samples, bytes=written, retries=retries)
+        for name, count in (("batches", 1), ("samples", samples), ("bytes", written), ("retries", retries)):
+            self._sums[name] += count
         keep = math.exp(-sum(stages.values()) / BOTTLENECK_SECONDS)
         self._lately = {stage: seconds * keep for stage, seconds in self._lately.items()}
         for known in (self._stages, self._lately):

@@ -46,7 +46,9 @@ class RangeSet:
         return at >= 0 and index <= self.spans[at][1]
 
     def __or__(self, other: RangeSet) -> RangeSet:
-        if other.spans and self.spans and len(other.spans) == 1 and other.spans[0][0] > self.spans[-1][0]:
+        if not self.spans or not other.spans:
+            return other if other.spans else self
+        if len(other.spans) == 1 and other.spans[0][0] > self.spans[-1][0]:
             return self._appended(*other.spans[0])
         return RangeSet.of((*self.spans, *other.spans))
 
@@ -58,6 +60,8 @@ class RangeSet:
         return RangeSet((*self.spans, (first, last)))
 
     def __sub__(self, other: RangeSet) -> RangeSet:
+        if not self.spans or not other.spans:
+            return self
         out: list[tuple[int, int]] = []
         holes = list(other.spans)
         at = 0

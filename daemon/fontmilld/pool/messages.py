@@ -220,7 +220,7 @@ def _is_pair(reply: RedrawDone) -> bool:
 
 def encode(message: Message) -> bytes:
     """Length-prefixed bytes."""
-    body = wire.pack([type(message).__name__, message.to_dict()])
+    body = wire.pack([type(message).__name__, message.fields()])
     return HEADER.pack(len(body)) + body
 
 

@@ -137,7 +137,7 @@ class Pool:
         return any(slot.tasks for slot in self.slots)
 
     def feed(self) -> None:
-        """Offer every ready worker work until it holds QUEUE_DEPTH batches or there is none.
+        """Offer every ready worker work until it holds QUEUE_DEPTH batches or there is none. To be called after every turn.
 
         Breadth first, so that one batch does not queue behind another while a worker idles.
         """
@@ -157,10 +157,11 @@ class Pool:
         context, task = work
         slot.tasks.append(task)
         try:
-            if slot.context != context.key:
-                slot.child.send(context)
-                slot.context = context.key
-            slot.child.send(task)
+            if slot.context == (key := context.key):
+                slot.child.send(task)
+            else:
+                slot.child.send(context, task)
+                slot.context = key
         except Wedged as error:
             self._end(slot, f"it does not take messages: {error}")
 
@@ -191,7 +192,6 @@ class Pool:
             return
         for message in messages:
             self._take(slot, message)
-        self.feed()
 
     def _take(self, slot: Slot, message: object) -> None:
         assert self._dispatcher is not None

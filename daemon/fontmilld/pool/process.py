@@ -44,8 +44,8 @@ class Child(Protocol):
     def fileno(self) -> int:
         """The fd that becomes readable when the child has said something, or is gone."""
 
-    def send(self, message: Message) -> None:
-        """Hand a message over without blocking. Raises Wedged."""
+    def send(self, *messages: Message) -> None:
+        """Hand messages over without blocking. Raises Wedged."""
 
     def receive(self) -> list[Message] | None:
         """The messages that are complete now; None when the child has closed its end. Raises Wedged."""
@@ -77,8 +77,8 @@ class LocalChild:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def send(self, message: Message) -> None:
-        data = encode(message)
+    def send(self, *messages: Message) -> None:
+        data = b"".join(map(encode, messages))
         try:
             sent = self._socket.send(data)
         except BlockingIOError as error:

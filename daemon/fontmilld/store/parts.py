@@ -29,6 +29,8 @@ COMMIT_PAIRS = 256
 
 def elsewhere(session: ExportSession, font_id: str) -> RangeSet:
     """Samples of a font that are on record in other trees of the session."""
+    if not session.parts:
+        return RangeSet()
     return RangeSet.of(span for part in session.parts for span in part.fonts.get(font_id, ()))
 
 

@@ -43,12 +43,13 @@ class ScriptedChild:
     def fileno(self) -> int:
         return self._fd
 
-    def send(self, message: Message) -> None:
+    def send(self, *messages: Message) -> None:
         if self.full:
             raise Wedged("the child's socket is full")
-        if self._code is None:
-            self.heard.append(message)
-            self.on_send(message)
+        for message in messages:
+            if self._code is None:
+                self.heard.append(message)
+                self.on_send(message)
 
     def receive(self) -> list[Message] | None:
         assert not self.closed, "the socket was closed"

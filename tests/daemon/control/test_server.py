@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+import time
 import uuid
 from collections.abc import Callable
 
@@ -17,7 +18,7 @@ from zmq.utils.monitor import recv_monitor_message
 from fontmill import verbs, wire
 from fontmill.errors import FontmillError
 from fontmilld.control.access import AccessPolicy, Peer
-from fontmilld.control.events import EventStream
+from fontmilld.control.events import EventStream, Topics
 from fontmilld.control.server import ControlServer
 from fontmilld.loop import Loop
 
@@ -83,6 +84,13 @@ def bench(tmp_path):
     made = Bench(str(tmp_path / "s" / "control.sock"))
     yield made
     made.close()
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    until = time.monotonic() + 60
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.005)
+    return condition()
 
 
 def slug(reply: dict) -> str:
@@ -356,6 +364,41 @@ def test_the_ring_says_when_something_is_gone_and_never_leaves_a_gap(published, 
     if got["complete"]:
         assert seqs == list(range(since + 1, published + 1))
     assert not stream.since(uuid.uuid4().hex, since)["complete"]
+
+
+def test_frames_are_made_of_events_that_somebody_hears():
+    topics, sent = Topics(), []
+    stream = EventStream("b", sent.append, lambda: 0.0, wanted=topics.wanted)
+    topics.told(b"\x01s/progress")
+    topics.told(b"\x01s/session-")
+    for kind, session in (("progress", "s"), ("batch", "s"), ("progress", "other"), ("session-paused", "s"), ("worker-died", None)):
+        stream.publish(kind, session, {})
+    assert [wire.parse_event(frames)["seq"] for frames in sent] == [1, 4]
+    assert [event["seq"] for event in stream.since("b", 0)["events"]] == [1, 2, 3, 4, 5]
+    topics.told(b"\x00s/progress")
+    assert not topics.wanted(b"s/progress")
+    topics.told(b"\x01")
+    assert topics.wanted(b"-/worker-died")
+
+
+def test_a_message_of_a_clients_own_takes_no_topic_from_others():
+    topics = Topics()
+    topics.told(b"\x01s/")
+    topics.told(b"hello", more=True)
+    topics.told(b"\x00s/")
+    assert topics.wanted(b"s/batch") and not topics.wanted(b"t/batch")
+    for number in range(100):
+        topics.told(b"\x01%d" % number)
+    assert topics.wanted(b"t/batch")
+
+
+def test_who_leaves_is_not_published_for(bench):
+    with bench.context.socket(zmq.SUB) as sock:
+        sock.subscribe(b"s/")
+        sock.connect(f"ipc://{os.path.dirname(bench.path)}/events.sock")
+        assert eventually(lambda: bench.server._topics.wanted(b"s/batch"))
+        assert not bench.server._topics.wanted(b"t/batch")
+    assert eventually(lambda: not bench.server._topics.wanted(b"s/batch"))
 
 
 def test_events_reach_a_subscriber_in_order(bench):

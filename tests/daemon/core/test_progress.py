@@ -52,6 +52,11 @@ class Tracking(RuleBasedStateMachine):
     def give_up(self, font: str, data: st.DataObject, kind: str) -> None:
         getattr(self.tracker, kind)(font, data.draw(st.integers(0, self.left(font))), "because")
 
+    @invariant()
+    def fonts_with_something_left_are_unfinished(self) -> None:
+        assert set(self.tracker.unfinished) == {font for font in FONTS if self.left(font)}
+        assert all(self.tracker.is_finished(font) == (not self.left(font)) for font in FONTS)
+
     @rule(font=st.sampled_from(FONTS), data=st.data())
     def reopen(self, font: str, data: st.DataObject) -> None:
         p = self.tracker.font_progress(font, self.now)
