@@ -26,10 +26,11 @@ from fontmilld.core.pressure import Advice
 from fontmilld.diskwork import DiskWork
 from fontmilld.intake import StartRequest
 from fontmilld.loop import Loop
-from fontmilld.manager import Opening, PersistentExportManager
+from fontmilld.manager import PersistentExportManager
 from fontmilld.memory import largest
 from fontmilld.monitor import MemoryWatch, SpaceWatch
 from fontmilld.opening import Mend, TreeOpener
+from fontmilld.outside import Opening
 from fontmilld.pool import roles
 from fontmilld.pool.pool import HangLimits, Pool
 from fontmilld.pool.prober import Prober

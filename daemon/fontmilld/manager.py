@@ -6,81 +6,32 @@ It knows ports, never sockets or paths. One thread, the loop's, calls everything
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from fontmill.errors import FontmillError
-from fontmill.model import ExportConfig, ExportSession, FontProgress, Part
+from fontmill.model import ExportConfig, ExportSession, FontProgress
 from fontmilld.core.accounts import lacking_text
 from fontmilld.core.lifecycle import KEPT, LIFTED_BY_RESUME, Phase, Reason
 from fontmilld.inspection import Errand
 from fontmilld.intake import Intake, Probing, StartRequest
 from fontmilld.opening import Mend, OpenTree, refuse_different
-from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, RenderTask, Reply, Task
-from fontmilld.ports import NoWriter, Writer
+from fontmilld.outside import Opening, Ports
+from fontmilld.pool.messages import FontContext, Reply, Task
+from fontmilld.ports import NoWriter
 from fontmilld.preview import Preview
 from fontmilld.session import ManagedSession
+from fontmilld.sharing import Sharing
 from fontmilld.store import writer as reports
-from fontmilld.store.ledger import SessionStore
 from fontmilld.store.state import EndedSession, KnownSession
+from fontmilld.waiting import WaitingRoom
 
 log = logging.getLogger(__name__)
 MAX_SESSIONS = 64
-MAX_WAITING = 4096
 OUT_OF_REACH = frozenset({"storage-failed", "path-unwritable", "path-unreadable", "disk-full", "project-owned"})
 """Why a tree that is sound may not be opened now: not mounted yet, hung, full, or another daemon is at work in it."""
 Done = Callable[[Any], None]
-Opening = Callable[[], tuple[SessionStore, OpenTree]]
-
-
-class Ports(Protocol):
-    """What the manager needs of the rest of the daemon."""
-
-    workers: int
-
-    def now(self) -> float: ...
-    def utc(self) -> str: ...
-    def call_later(self, delay: float, callback: Callable[[], None]) -> None: ...
-    def publish(self, kind: str, session: str | None, data: Mapping[str, Any]) -> None: ...
-    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str,
-             fonts: tuple[FontProgress, ...] = ()) -> None: ...
-
-    def find_fonts(self, paths: tuple[str, ...], done: Callable[[list[str] | FontmillError], None]) -> None:
-        """discover_fonts in another thread; `done` on the loop."""
-
-    def check_output(self, request: StartRequest, done: Callable[[str | FontmillError], None]) -> None:
-        """Whether the output may be used, and what session a repeated key belongs to ("" for none)."""
-
-    def create(self, wanted: ExportSession, key: str | None, force: bool, text: str) -> Opening:
-        """The opener of a new or found project; `text` is the user's own, "" for none."""
-
-    def reopen(self, path: str, mend: Mend | None, sources: Mapping[str, str] | None) -> Opening:
-        """The opener of a known project; see TreeOpener.reopen."""
-
-    def move(self, session: ExportSession, output: str, left: Part, text: str) -> Opening:
-        """The opener of a session in a fallback path."""
-
-    def writer(self, opening: Opening, post: Callable[[reports.Report], None], name: str) -> Writer:
-        """A started writer thread whose reports arrive on the loop."""
-
-    def without_core(self) -> str:
-        """Why workers draw without the compiled core; "" when they draw with it."""
-
-    def watch_space(self, session: ManagedSession) -> None:
-        """Begin to watch the room on the session's file system."""
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Somebody waits for a session: `ready` says whether it is time to answer with its status."""
-
-    session_id: str
-    ready: Callable[[ManagedSession], bool]
-    done: Done
-    wanted: Callable[[], bool] = lambda: True
 
 
 class PersistentExportManager:
@@ -90,12 +41,8 @@ class PersistentExportManager:
         self._ports = ports
         self._probing = probing
         self._sessions: dict[str, ManagedSession] = {}
-        self._tasks: dict[int, ManagedSession | Errand] = {}
-        self._errands: deque[Errand] = deque()
-        self._serial = 0
-        self._served: set[str] = set()
-        self._share = 0.0
-        self._waiting: list[_Waiting] = []
+        self._sharing = Sharing(ports.workers)
+        self._waiting = WaitingRoom()
         self._starting: dict[str, list[Done]] = {}
         self._starts = 0
         self._opening: set[str] = set()
@@ -296,7 +243,7 @@ class PersistentExportManager:
     def take_down(self, session: ManagedSession, then: Callable[[], None]) -> None:
         """Let a session finish what is out, close its tree, and run `then`."""
         session.close()
-        self._waiting.append(_Waiting(session.id, lambda s: s.closed, lambda _: then()))
+        self._waiting.until(session.id, lambda s: s.closed, lambda _: then())
         self.changed(session)
 
     def forget(self, path: str) -> None:
@@ -306,7 +253,7 @@ class PersistentExportManager:
 
     def run_errand(self, errand: Errand) -> None:
         """Share the pool with other work than batches."""
-        self._errands.append(errand)
+        self._sharing.add(errand)
         errand.begin()
 
     def resume_session(self, name: str) -> dict[str, Any]:
@@ -333,7 +280,7 @@ class PersistentExportManager:
         """completeSession: `done` gets the summary."""
         session = self.find(name)
         session.complete_as_is()
-        self._waiting.append(_Waiting(session.id, lambda s: s.life.ended, lambda _: done(session.summary())))
+        self._waiting.until(session.id, lambda s: s.life.ended, lambda _: done(session.summary()))
         self.changed(session)
 
     def wait(self, name: str, quiescent: bool, done: Done, wanted: Callable[[], bool] = lambda: True) -> None:
@@ -341,14 +288,7 @@ class PersistentExportManager:
 
         `wanted` says whether anybody still waits for that.
         """
-        session = self.find(name)
-        self._waiting = [waiting for waiting in self._waiting if waiting.wanted()]
-        if _settled(session, quiescent):
-            done(session.status())
-        elif len(self._waiting) >= MAX_WAITING:
-            raise FontmillError("busy", "Too many calls wait already.", after_ms=1000)
-        else:
-            self._waiting.append(_Waiting(session.id, lambda s: _settled(s, quiescent), lambda s: done(s.status()), wanted))
+        self._waiting.until_settled(self.find(name), quiescent, done, wanted)
 
     def find(self, name: str) -> ManagedSession:
         """By id, unique prefix, or project path. Raises `unknown-session` or `ambiguous-session`."""
@@ -376,59 +316,15 @@ class PersistentExportManager:
         """An errand's task and a session's batch in turn; nothing while memory is short."""
         if self._short_of_memory:
             return None
-        if self._serial % 2:
-            return self._next_of_errands() or self._next_batch(slot)
-        return self._next_batch(slot) or self._next_of_errands()
-
-    def _next_of_errands(self) -> tuple[FontContext, Task] | None:
-        while self._errands:
-            work = self._errands[0].next_task(self._serial + 1)
-            if work is not None:
-                self._serial += 1
-                self._tasks[self._serial] = self._errands[0]
-                return work
-            self._errands.popleft()
-        return None
-
-    def _next_batch(self, slot: int) -> tuple[FontContext, Task] | None:
-        """A batch of the session that has had the least of the pool so far."""
-        hungry = [session for session in self._sessions.values() if session.hungry]
-        for session in hungry:
-            if session.id not in self._served:  # who comes, or comes back, makes nobody else wait for it to catch up
-                session.used_seconds = max(session.used_seconds, self._share)
-        self._served = {session.id for session in hungry}
-        if len(hungry) > 1:
-            hungry.sort(key=lambda session: session.used_seconds)
-        for session in hungry:
-            serial, share = self._serial + 1, session.used_seconds
-            work = session.next_batch(slot, self._ports.workers, serial)
-            if work is not None:
-                self._share = share
-                self._serial = serial
-                self._tasks[serial] = session
-                context, batch = work
-                return context, RenderTask(serial, session.id, batch.font_id, batch.first, batch.last)
-        return None
+        return self._sharing.next_task(slot, self._sessions.values())
 
     def task_ended(self, slot: int, task: Task, answer: Reply) -> None:
         """A worker answered."""
-        owner = self._tasks.pop(task.serial)
-        if not isinstance(owner, ManagedSession):
-            owner.task_ended(task.serial, answer)
-        elif isinstance(answer, BatchDone):
-            owner.batch_done(task.serial, answer)
-        elif isinstance(answer, BatchFailed):
-            owner.batch_failed(task.serial, answer)
+        self._sharing.task_ended(task, answer)
 
     def task_lost(self, task: Task, culprit: int | None) -> None:
         """A worker is gone with a batch or a check."""
-        owner = self._tasks.pop(task.serial)
-        if not isinstance(owner, ManagedSession):
-            owner.task_lost(task.serial)
-            if owner not in self._errands:
-                self._errands.append(owner)
-        else:
-            owner.batch_lost(task.serial, culprit)
+        self._sharing.task_lost(task, culprit)
 
     def worker_died(self, slot: int, cause: str, crashloop: bool) -> None:
         """A worker ended unasked; too often, and its sessions pause."""
@@ -494,14 +390,7 @@ class PersistentExportManager:
         """Answer those who waited for this. A session that has moved speaks for itself, not its old object."""
         if self._sessions.get(session.id, session) is not session:
             return
-        ready: list[_Waiting] = []
-        later: list[_Waiting] = []
-        for waiting in self._waiting:
-            mine = waiting.session_id == session.id and waiting.ready(session)
-            (ready if mine else later).append(waiting)
-        self._waiting = later
-        for waiting in ready:
-            waiting.done(session)
+        self._waiting.changed(session)
 
     def move(self, session: ManagedSession) -> bool:
         """Go on in the next fallback path that can be opened and holds no part yet; False when there is none to try."""
@@ -542,9 +431,3 @@ class PersistentExportManager:
     def drained(self) -> bool:
         """Whether nothing is out and everything is on record."""
         return all(session.life.ended or session.quiescent for session in self._sessions.values())
-
-
-def _settled(session: ManagedSession, quiescent: bool) -> bool:
-    if session.life.ended:
-        return session.quiescent or not quiescent
-    return bool(session.life.reasons) and (session.quiescent or not quiescent)

@@ -7,8 +7,9 @@ import errno
 import pytest
 
 from fontmill.errors import FontmillError
-from fontmilld.manager import MAX_SESSIONS, MAX_WAITING
+from fontmilld.manager import MAX_SESSIONS
 from fontmilld.testing.house import House
+from fontmilld.waiting import MAX_WAITING
 
 
 def test_two_sessions_share_the_pool_evenly():

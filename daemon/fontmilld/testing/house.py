@@ -13,8 +13,9 @@ from fontmill.model import ExportConfig, ExportSession, FontProgress, Part
 from fontmilld.core import layout
 from fontmilld.core.labels import label_line
 from fontmilld.intake import StartRequest
-from fontmilld.manager import Opening, PersistentExportManager
+from fontmilld.manager import PersistentExportManager
 from fontmilld.opening import OpenTree
+from fontmilld.outside import Opening
 from fontmilld.pool.messages import (
     BatchDone,
     BatchFailed,

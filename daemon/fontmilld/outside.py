@@ -1,0 +1,54 @@
+"""What the manager needs of the rest of the daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from fontmill.errors import FontmillError
+from fontmill.model import ExportSession, FontProgress, Part
+from fontmilld.intake import StartRequest
+from fontmilld.opening import Mend, OpenTree
+from fontmilld.ports import Writer
+from fontmilld.session import ManagedSession
+from fontmilld.store import writer as reports
+from fontmilld.store.ledger import SessionStore
+
+Opening = Callable[[], tuple[SessionStore, OpenTree]]
+
+
+class Ports(Protocol):
+    """What the manager needs of the rest of the daemon."""
+
+    workers: int
+
+    def now(self) -> float: ...
+    def utc(self) -> str: ...
+    def call_later(self, delay: float, callback: Callable[[], None]) -> None: ...
+    def publish(self, kind: str, session: str | None, data: Mapping[str, Any]) -> None: ...
+    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str,
+             fonts: tuple[FontProgress, ...] = ()) -> None: ...
+
+    def find_fonts(self, paths: tuple[str, ...], done: Callable[[list[str] | FontmillError], None]) -> None:
+        """discover_fonts in another thread; `done` on the loop."""
+
+    def check_output(self, request: StartRequest, done: Callable[[str | FontmillError], None]) -> None:
+        """Whether the output may be used, and what session a repeated key belongs to ("" for none)."""
+
+    def create(self, wanted: ExportSession, key: str | None, force: bool, text: str) -> Opening:
+        """The opener of a new or found project; `text` is the user's own, "" for none."""
+
+    def reopen(self, path: str, mend: Mend | None, sources: Mapping[str, str] | None) -> Opening:
+        """The opener of a known project; see TreeOpener.reopen."""
+
+    def move(self, session: ExportSession, output: str, left: Part, text: str) -> Opening:
+        """The opener of a session in a fallback path."""
+
+    def writer(self, opening: Opening, post: Callable[[reports.Report], None], name: str) -> Writer:
+        """A started writer thread whose reports arrive on the loop."""
+
+    def without_core(self) -> str:
+        """Why workers draw without the compiled core; "" when they draw with it."""
+
+    def watch_space(self, session: ManagedSession) -> None:
+        """Begin to watch the room on the session's file system."""
