@@ -22,23 +22,23 @@ from fontmilld.core.ranges import RangeSet
 from fontmilld.documents.final import final_documents
 from fontmilld.inspection import context_of
 from fontmilld.intake import changed_into
+from fontmilld.logbook import Logbook
 from fontmilld.opening import OpenTree
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, ProbeDone
 from fontmilld.ports import NoWriter, Surroundings, Writer
 from fontmilld.store import writer as reports
 from fontmilld.store.checkpoint import Failure, FontState, group_failures
 from fontmilld.store.ledger import SessionStore
-from fontmilld.store.logs import SessionLogs
 from fontmilld.store.parts import elsewhere, samples_of
 from fontmilld.store.records import BatchKey, BatchRecord
 from fontmilld.store.state import EndedSession
+from fontmilld.trouble import StorageTrouble
 
 log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 2.0
 EVENT_SECONDS = 0.2
 BACKLOG_BATCHES = 64
 """Batches not yet on record at which no more are given out: a hung disk must not fill the memory."""
-FAULTS_PAUSE = 3
 
 
 @dataclass(slots=True)
@@ -63,7 +63,6 @@ class ManagedSession:
     tracker: FontProgressTracker = field(default_factory=FontProgressTracker)
     plan: SessionPlan[BatchDone] = field(default_factory=SessionPlan)
     lock: Any = None
-    logs: SessionLogs | None = None
     reason: str = ""
     last_updated: str = ""
     text: str = ""
@@ -76,12 +75,10 @@ class ManagedSession:
     _fonts: dict[str, FontInfo] = field(default_factory=dict)
     _out: dict[int, Given] = field(default_factory=dict)
     _records: dict[BatchKey, BatchRecord] = field(default_factory=dict)
-    _refused: list[BatchRecord] = field(default_factory=list)
     _cost: dict[str, pacing.Smoothed] = field(default_factory=dict)
     _strikes: Strikes = field(default_factory=Strikes)
     _durable: int = 0
     _calls: int = 0
-    _faults: int = 0
     _resumes: int = 0
     _saved_at: float = 0.0
     _told_at: float = 0.0
@@ -90,11 +87,13 @@ class ManagedSession:
     _finishing: set[str] = field(default_factory=set)
     _complete_fonts: list[str] = field(default_factory=list)
     _finish_again: set[str] = field(default_factory=set)
-    _broken: bool = False
-    _resetting: bool = False
-    _delayed: bool = False
     _given: bool = False
-    _held_lines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    book: Logbook = field(init=False)
+    _trouble: StorageTrouble = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.book = Logbook(self.around, lambda write: self._call("log", write), lambda: self.around.changed(self))
+        self._trouble = StorageTrouble(self)
 
     # Taking up ---------------------------------------------------------------------------------------
 
@@ -110,7 +109,8 @@ class ManagedSession:
 
     def open(self, tree: OpenTree) -> None:
         """The writer has opened the tree: plan what recovery left to do."""
-        self.session, self.lock, self.logs, self.resumed = tree.session, tree.lock, tree.logs, tree.resumed
+        self.session, self.lock, self.resumed = tree.session, tree.lock, tree.resumed
+        self.book.open(tree.logs)
         self.text = tree.text
         self.last_updated = self.around.utc()
         self.life = self.life.step(Step.OPENED)
@@ -122,10 +122,10 @@ class ManagedSession:
             else:
                 self.tracker.register_font(info.font_id, info.total_samples, skipped=info.total_samples)
                 if not self.resumed:
-                    self._write_log(layout.ERRORS_LOG, "font-refused", {"source": info.source, "slug": info.slug, "reason": info.reason})
+                    self.book.write(layout.ERRORS_LOG, "font-refused", {"source": info.source, "slug": info.slug, "reason": info.reason})
         if not self.resumed:
             for source, lacking in lacking_text(self.session.fonts).items():
-                self._write_log(layout.EXPORT_LOG, "text-lacking", {"source": source, "fonts": lacking})
+                self.book.write(layout.EXPORT_LOG, "text-lacking", {"source": source, "fonts": lacking})
         self._all_is_durable()  # recovery has passed a barrier
         for font_id, found in tree.recovery.fonts.items():
             self.plan.add(font_id, found.todo)
@@ -186,7 +186,7 @@ class ManagedSession:
     @property
     def hungry(self) -> bool:
         """Whether it could use a worker."""
-        return (self.life.dispatching and not self._ending and not self._broken
+        return (self.life.dispatching and not self._ending and not self._trouble.broken
                 and len(self._records) < BACKLOG_BATCHES
                 and all(given.epoch == self.epoch for given in self._out.values()))  # they may still write
 
@@ -207,7 +207,7 @@ class ManagedSession:
     def _tell_without_core(self, why: str) -> None:
         if why:
             log.warning("session %s is drawn without the compiled core, more slowly: %s", self.id, why)
-            self._write_log(layout.EXPORT_LOG, "without-core", {"detail": f"drawn without the compiled core: slower, the same pictures; {why}"})
+            self.book.write(layout.EXPORT_LOG, "without-core", {"detail": f"drawn without the compiled core: slower, the same pictures; {why}"})
 
     def _seconds(self, font_id: str) -> float | None:
         return self._cost.get(font_id, self._cost.get("", pacing.Smoothed())).value
@@ -255,7 +255,7 @@ class ManagedSession:
         if answer.slug.startswith("font-"):
             self._give_up_font(given.batch.font_id, answer)
         elif given.resumes == self._resumes:  # else it tells of a storage that somebody has mended since
-            self._storage_trouble(FontmillError(answer.slug, answer.message, answer.details))
+            self._trouble.met(FontmillError(answer.slug, answer.message, answer.details))
         self._after_work()
 
     def _give_up_font(self, font_id: str, answer: BatchFailed) -> None:
@@ -296,7 +296,7 @@ class ManagedSession:
         given = self._out.pop(serial)
         batch = given.batch
         self.tracker.record_death()
-        self._write_log(layout.ERRORS_LOG, "worker-died", {"font": batch.font_id, "batch": [batch.first, batch.last], "index": culprit})
+        self.book.write(layout.ERRORS_LOG, "worker-died", {"font": batch.font_id, "batch": [batch.first, batch.last], "index": culprit})
         if given.epoch == self.epoch:
             if culprit is None:
                 self.plan.give_back(batch)
@@ -345,7 +345,7 @@ class ManagedSession:
         self.around.changed(self)
 
     def _on_durable(self, report: reports.Durable) -> None:
-        self._faults = 0
+        self._trouble.passed()
         now = self.around.now()
         self.last_updated = self.around.utc()
         for key in report.batches:
@@ -367,48 +367,25 @@ class ManagedSession:
         self.tracker.update(record.font_id, len(record.done), record.last, now)
         for failure in record.failures:
             self.tracker.fail(record.font_id, len(failure.indices), failure.reason)
-            self._write_log(layout.ERRORS_LOG, "samples-failed", {
+            self.book.write(layout.ERRORS_LOG, "samples-failed", {
                 "font": record.font_id, "slug": failure.slug, "reason": failure.reason,
                 "samples": failure.indices.to_list()})
 
     def _on_refused(self, report: reports.Refused) -> None:
         known = [self._records[key] for key in report.batches if key in self._records]
-        refused = [record for record in known if record.epoch == self.epoch]
-        if refused and not self._broken:  # else they are drawn again after the reset
-            self._refused += refused
-            self._storage_trouble(report.error)
+        self._trouble.refused((record for record in known if record.epoch == self.epoch), report.error)
 
     def _on_delayed(self, report: reports.CommitDelayed) -> None:
-        if not self._delayed:  # every command makes the writer try, and tell, again
-            self._delayed = True
-            self._storage_trouble(report.error)
-            self.around.call_later(1.0, self._retry_commit)
-
-    def _retry_commit(self) -> None:
-        self._delayed = False
-        self.writer.retry_commit()
+        self._trouble.delayed(report.error)
 
     def _on_barrier_failed(self, report: reports.BarrierFailed) -> None:
-        if self._broken and not self._resetting:
-            return  # a reset is due already
-        self._broken, self._resetting = True, False
-        self._faults += 1
-        log.warning("session %s: a barrier failed (%d)", self.id, self._faults)
-        self.around.call_later(pacing.backoff(self._faults, 1.0), self._reset)
-        if self._faults >= FAULTS_PAUSE:
-            self._give_up_path(report.error)
-
-    def _reset(self) -> None:
-        if self._broken and not self._stopped:
-            self._resetting = True
-            self.writer.reset()
+        self._trouble.barrier_failed(report.error)
 
     def _on_reset(self, report: reports.Reset) -> None:
         """The storage lost what was not behind a barrier: all of it is drawn again (design 6.5)."""
         self.epoch = report.epoch
-        self._broken = self._resetting = False
+        self._trouble.was_reset()
         self._records.clear()
-        self._refused.clear()
         self._complete_fonts.clear()
         self.plan = SessionPlan()
         for font_id, state in report.fonts.items():
@@ -444,8 +421,8 @@ class ManagedSession:
             self._tell("session-failed", {"slug": "project-owned", "message": "Another daemon has taken over this project."})
             self.reason = "project-owned"
         if report.error is not None:
-            if not self._broken:
-                self._storage_trouble(report.error)
+            if not self._trouble.broken:
+                self._trouble.met(report.error)
             if kind in ("fonts", "finish"):
                 self._finishing.difference_update(finished)
                 self._finish_again.update(finished)
@@ -464,18 +441,7 @@ class ManagedSession:
 
     # Trouble -----------------------------------------------------------------------------------------
 
-    def _storage_trouble(self, error: FontmillError) -> None:
-        self._write_log(layout.ERRORS_LOG, "storage", {"slug": error.slug, "message": error.message, **error.details})
-        if error.slug == "disk-full":
-            self.pause(Reason.DISK, error.message)
-            return
-        self._faults += 1
-        if not error.kind.retryable or self._faults >= FAULTS_PAUSE:
-            self._give_up_path(error)
-        else:
-            self.around.call_later(pacing.backoff(self._faults, 1.0), self._append_refused)
-
-    def _give_up_path(self, error: FontmillError) -> None:
+    def give_up_path(self, error: FontmillError) -> None:
         """The path has failed for good: pause, and go on elsewhere when there is a fallback."""
         self.pause(Reason.FAULT, error.message)
         if not self.moving and not self.life.ended:
@@ -490,14 +456,9 @@ class ManagedSession:
         self.plan = SessionPlan()
         self._complete_fonts.clear()
         self.life = Lifecycle(Phase.FAILED)
-        self._stopped = True
+        self._stop()
         self.epoch += 1
         self.writer.stop(settle=False)
-
-    def _append_refused(self) -> None:
-        again, self._refused = self._refused, []
-        for record in again:
-            self.writer.append(record)
 
     # Pausing and ending ------------------------------------------------------------------------------
 
@@ -520,11 +481,9 @@ class ManagedSession:
         if before == self.life.reasons:
             return
         if not self.life.reasons:
-            self._faults = 0
             self._resumes += 1
             self._run_clock()
-            self._append_refused()
-            self.writer.retry_commit()
+            self._trouble.try_again()
         self._persist()
         self._tell("session-resumed", {"reasons": sorted(self.life.reasons)})
 
@@ -593,9 +552,18 @@ class ManagedSession:
 
     def _stop_writer(self, then: Callable[[], None] = lambda: None) -> None:
         self._finish_fonts()
-        self._write_logs()
-        self._stopped = True
+        self.book.flush()
+        self._stop()
         self.writer.stop(settle=True, then=then)
+
+    def _stop(self) -> None:
+        self._stopped = True
+        self.book.close()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether its writer has been told to end."""
+        return self._stopped
 
     def beat_lock(self) -> None:
         """Show other machines that the tree's owner lives; somebody else's tree is not written any more."""
@@ -607,8 +575,8 @@ class ManagedSession:
         """Whether no picture is being written, everything drawn is on record, and, after the end, the tree is free."""
         if self.life.ended and self.lock is not None:
             return False
-        waiting = self._out or self._calls or self._held_lines or self._complete_fonts
-        return not waiting and (not self._records or bool(self.life.reasons and self._refused))
+        waiting = self._out or self._calls or self.book.holds or self._complete_fonts
+        return not waiting and (not self._records or bool(self.life.reasons and self._trouble.holds))
 
     @property
     def in_flight(self) -> int:
@@ -662,17 +630,17 @@ class ManagedSession:
         if self.life.phase is not Phase.RENDERING or not self.plan.exhausted or self._out or self._records:
             return
         self._finish_fonts()
-        if not (self._calls or self._finish_again or self._broken):
+        if not (self._calls or self._finish_again or self._trouble.broken):
             self.life = self.life.step(Step.EXHAUSTED)
             self._finish()
 
     def _finish(self) -> None:
-        if "" in self._finishing or self._broken:
+        if "" in self._finishing or self._trouble.broken:
             return
         self._finishing.add("")
         summary = self.summary()
         progress = {**self._progress(), "status": "completed", "phase": str(Phase.COMPLETED), "quiescent": True}
-        self._write_log(layout.PERFORMANCE_LOG, "finished", {**progress["performance"], **progress["stats"]})
+        self.book.write(layout.PERFORMANCE_LOG, "finished", {**progress["performance"], **progress["stats"]})
 
         def finish(store: SessionStore) -> None:
             store.save_progress(progress)
@@ -730,42 +698,14 @@ class ManagedSession:
             self._saved_at = now
             progress = self._progress()
             self._call("progress", lambda store: store.save_progress(progress))
-            self._write_log(layout.PERFORMANCE_LOG, "progress", {**progress["performance"], **progress["stats"]})
-
-    def _write_log(self, name: str, event: str, fields: Mapping[str, Any]) -> None:
-        """One line in the project's own logs; written, like all else in the tree, by the writer's thread."""
-        self._write_logs((name, event, dict(fields)))
-
-    def _hold_line(self, event: str, fields: Mapping[str, Any]) -> None:
-        """A line of `export.log` that may wait a moment for others: one for each of thousands of fonts costs too much."""
-        if not self._held_lines:
-            self.around.call_later(EVENT_SECONDS, self._write_held)
-        self._held_lines.append((event, {"at": self.around.utc(), **fields}))
-
-    def _write_held(self) -> None:
-        self._write_logs()
-        self.around.changed(self)  # it may be quiescent now, and no answer of the writer says so where it has been stopped
-
-    def _write_logs(self, *lines: tuple[str, str, dict[str, Any]]) -> None:
-        """What is held, and then `lines`, each a log's name, an event and its fields."""
-        held, self._held_lines = self._held_lines, []
-        logs, written = self.logs, [*((layout.EXPORT_LOG, *line) for line in held), *lines]
-        if logs is None or self._stopped or not written:
-            return
-
-        def write(_: SessionStore) -> None:
-            for line in written:
-                logs.write(*line)
-            logs.flush()
-
-        self._call("log", write)
+            self.book.write(layout.PERFORMANCE_LOG, "progress", {**progress["performance"], **progress["stats"]})
 
     def _tell(self, kind: str, data: Mapping[str, Any], quiet: bool = False) -> None:
         if not quiet:
             log.info("session %s: %s", self.id, kind)
-            self._write_log(layout.EXPORT_LOG, kind, data)
+            self.book.write(layout.EXPORT_LOG, kind, data)
         else:
-            self._hold_line(kind, data)
+            self.book.hold(kind, data)
         self.around.publish(kind, self.id, data)
         self.around.changed(self)
 
