@@ -172,9 +172,9 @@ class LocalTree:
 
     def append(self, name: str, data: bytes, at: int) -> None:
         with self._folders.at(name, "write") as (parent, last):
-            fd = self._open_regular(parent, last, _APPEND if at == 0 else _APPEND & ~os.O_CREAT)
+            fd, size = self._open_sized(parent, last, _APPEND if at == 0 else _APPEND & ~os.O_CREAT)
             try:
-                self._must_have(fd, at, at)
+                _must_be(size, at, at)
                 _write_all(self._kernel, fd, data)
             except BaseException:
                 with suppress(OSError):
@@ -184,17 +184,12 @@ class LocalTree:
 
     def truncate(self, name: str, length: int) -> None:
         with self._folders.at(name, "truncate") as (parent, last):
-            fd = self._open_regular(parent, last, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            fd, size = self._open_sized(parent, last, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
             try:
-                self._must_have(fd, length, None)
+                _must_be(size, length, None)
                 self._kernel.truncate(fd, length)
             finally:
                 self._kernel.close(fd)
-
-    def _must_have(self, fd: int, least: int, most: int | None) -> None:
-        size = self._kernel.fstat(fd).st_size
-        if size < least or (most is not None and size > most):
-            raise FontmillError("tree-corrupt", "Something else writes in this project, or took some of it away.")
 
     def remove(self, name: str) -> None:
         with self._folders.at(name, "unlink") as (parent, last), suppress(FileNotFoundError):
@@ -203,9 +198,14 @@ class LocalTree:
     # Reading -----------------------------------------------------------------------------------------
 
     def _open_regular(self, parent: int, last: str, flags: int) -> int:
+        return self._open_sized(parent, last, flags)[0]
+
+    def _open_sized(self, parent: int, last: str, flags: int) -> tuple[int, int]:
+        """A regular file's descriptor and its length."""
         fd = self._kernel.open(last, flags, _MODE, dir_fd=parent)
-        if is_regular(self._kernel.fstat(fd)):
-            return fd
+        info = self._kernel.fstat(fd)
+        if is_regular(info):
+            return fd, info.st_size
         self._kernel.close(fd)
         raise OSError(errno.ELOOP, "not a regular file")
 
@@ -290,6 +290,11 @@ class LocalTree:
 
     def close(self) -> None:
         self._folders.close()
+
+
+def _must_be(size: int, least: int, most: int | None) -> None:
+    if size < least or (most is not None and size > most):
+        raise FontmillError("tree-corrupt", "Something else writes in this project, or took some of it away.")
 
 
 def _ancestors(name: str) -> Iterator[str]:
