@@ -32,7 +32,10 @@ class RangeSet:
         return cls(((first, last),)) if last >= first else cls()
 
     def __len__(self) -> int:
-        return sum(last - first + 1 for first, last in self.spans)
+        count = 0
+        for first, last in self.spans:
+            count += last - first + 1
+        return count
 
     def __bool__(self) -> bool:
         return bool(self.spans)
