@@ -90,8 +90,8 @@ class SessionStore:
 
     @property
     def hurries(self) -> bool:
-        """Whether that should not wait for more: batches, or many fonts' records."""
-        return bool(self._pending) or len(self._records) >= _RECORDS_HELD
+        """Whether that should not wait for more: there are batches, or files beside their future place."""
+        return bool(self._pending or self._staged)
 
     # Batches -----------------------------------------------------------------------------------------
 
@@ -228,6 +228,8 @@ class SessionStore:
             self._settle_fully()
         font.put_in_order()
         self._records[layout.font_file(font_id)] = font.finish(record, display)
+        if len(self._records) >= _RECORDS_HELD:
+            self._stage_records()
 
     def save_progress(self, progress: Mapping[str, Any], flush: bool = False) -> None:
         """The project's `progress.json`: written with the next commit, or now."""
