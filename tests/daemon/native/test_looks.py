@@ -9,6 +9,7 @@ import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.t2CharStringPen import T2CharStringPen
 from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.ttLib import TTFont
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,6 +132,16 @@ def test_thin_lines_are_told_from_nothing():
     found = coverage._judgements([ours], gids)
     assert found == coverage._judgements([theirs], gids)
     assert {"empty", "ink"} == set(found)
+
+
+def test_a_damaged_glyph_with_a_box_and_no_outline_is_empty():
+    data = bytearray(font_of([[rectangle(0, 0, 300, 700)]] * 2, 2))
+    with TTFont(io.BytesIO(bytes(data))) as font:
+        at = font.reader.tables["glyf"].offset + font["loca"][2]
+    data[at + 10 : at + 12] = b"\xff\xf0"  # the number of its last point
+    font = TypeFont(TypeFace(bytes(data), 0))
+    assert font.box(2) is not None
+    assert font.native.judge([1, 2], 24, 16 * EM, 24) == b"\2\0"
 
 
 def test_what_is_too_large_or_too_faint_is_empty():
