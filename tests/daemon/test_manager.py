@@ -1,4 +1,4 @@
-"""Many sessions, one pool: fair shares, idempotent starts, a drain that ends, and a restart that goes on."""
+"""Many sessions: idempotent starts, a drain that ends, and a restart that goes on."""
 
 from __future__ import annotations
 
@@ -9,53 +9,6 @@ import pytest
 from fontmill.errors import FontmillError
 from fontmilld.manager import MAX_SESSIONS
 from fontmilld.testing.house import House
-from fontmilld.waiting import MAX_WAITING
-
-
-def test_two_sessions_share_the_pool_evenly():
-    house = House()
-    one = house.start("one", 4000, ("/f/a.ttf",), settle=False)
-    two = house.start("two", 4000, ("/f/b.ttf",), settle=False)
-    house.busy = True
-    for _ in range(60):
-        house.work_off()
-        house.loop.advance(0.2)
-    shares = [s.status()["exported_samples"] for s in (one, two)]
-    assert min(shares) > 0
-    assert min(shares) / max(shares) > 0.8, shares
-
-
-def test_a_session_that_comes_late_does_not_starve_the_one_that_was_there():
-    house = House()
-    house.busy = True
-    one = house.start("one", 100_000, ("/f/a.ttf",), settle=False)
-    for _ in range(60):
-        house.work_off()
-        house.loop.advance(0.2)
-    two = house.start("two", 100_000, ("/f/b.ttf",), settle=False)
-    before = one.status()["exported_samples"]
-    for _ in range(40):
-        house.work_off()
-        house.loop.advance(0.2)
-    gained = one.status()["exported_samples"] - before, two.status()["exported_samples"]
-    assert min(gained) / max(gained) > 0.7, gained
-
-
-def test_a_session_that_was_paused_for_long_gets_its_share_and_no_more():
-    house = House()
-    house.busy = True
-    sessions = [house.start(name, 100_000, (f"/f/{name}.ttf",), settle=False) for name in ("one", "two")]
-    house.manager.pause_session(sessions[1].id)
-    for _ in range(60):
-        house.work_off()
-        house.loop.advance(0.2)
-    house.manager.resume_session(sessions[1].id)
-    before = [s.status()["exported_samples"] for s in sessions]
-    for _ in range(40):
-        house.work_off()
-        house.loop.advance(0.2)
-    gained = [s.status()["exported_samples"] - b for s, b in zip(sessions, before, strict=True)]
-    assert min(gained) / max(gained) > 0.7, gained
 
 
 def test_the_same_key_gives_the_same_session_whenever_it_comes():
@@ -115,30 +68,6 @@ def test_no_name_is_no_session():
     with pytest.raises(FontmillError) as caught:
         house.manager.find("")
     assert caught.value.slug == "unknown-session"
-
-
-def test_those_who_wait_are_answered_once_when_the_session_ends():
-    house = House()
-    session = house.start(settle=False)
-    answers = []
-    for quiescent in (True, False):
-        house.manager.wait(session.id, quiescent, answers.append)
-    assert answers == []
-    house.run(5)
-    assert [answer["status"] for answer in answers] == ["completed"] * 2
-    house.manager.wait(session.id, True, answers.append)
-    assert len(answers) == 3
-
-
-def test_those_who_gave_up_waiting_are_forgotten():
-    house = House()
-    session = house.start(settle=False)
-    for _ in range(MAX_WAITING):
-        house.manager.wait(session.id, True, print, lambda: False)
-    answers = []
-    house.manager.wait(session.id, True, answers.append)
-    house.run(5)
-    assert len(answers) == 1
 
 
 def test_the_limit_of_sessions_counts_those_that_are_being_started():
@@ -311,13 +240,3 @@ def test_short_memory_is_no_reason_to_stay_paused_after_a_restart():
     back.restore(session)
     back.run(5)
     assert back.manager.find(session.id).status()["status"] == "completed"
-
-
-def test_cancelling_while_somebody_waits_for_the_summary_answers_him():
-    house = House()
-    session = house.start(settle=False, samples=1000)
-    answers = []
-    house.manager.complete_session(session.id, answers.append)
-    house.manager.cancel_session(session.id)
-    house.run(5)
-    assert len(answers) == 1
