@@ -12,12 +12,12 @@ from typing import Any
 
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, FontInfo, Part, SessionSummary
-from fontmilld.core import layout, pacing
+from fontmilld.batches import Batches
+from fontmilld.core import layout
 from fontmilld.core.accounts import excluded_samples, font_entries, lacking_text, session_summary
 from fontmilld.core.lifecycle import KEPT, Lifecycle, Phase, Reason, Step
 from fontmilld.core.planning import Batch, SessionPlan
-from fontmilld.core.poison import OPENING_DEATHS, STRIKES_QUARANTINE, Strikes, Verdict
-from fontmilld.core.progress import FontProgressTracker, waited_for_storage
+from fontmilld.core.progress import FontProgressTracker
 from fontmilld.core.ranges import RangeSet
 from fontmilld.documents.final import final_documents
 from fontmilld.inspection import context_of
@@ -27,29 +27,16 @@ from fontmilld.opening import OpenTree
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, ProbeDone
 from fontmilld.ports import NoWriter, Surroundings, Writer
 from fontmilld.store import writer as reports
-from fontmilld.store.checkpoint import Failure, FontState, group_failures
+from fontmilld.store.checkpoint import FontState
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.parts import elsewhere, samples_of
-from fontmilld.store.records import BatchKey, BatchRecord
+from fontmilld.store.records import BatchRecord
 from fontmilld.store.state import EndedSession
 from fontmilld.trouble import StorageTrouble
 
 log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 2.0
 EVENT_SECONDS = 0.2
-BACKLOG_BATCHES = 64
-"""Batches not yet on record at which no more are given out: a hung disk must not fill the memory."""
-
-
-@dataclass(slots=True)
-class Given:
-    """A batch that is out. When it was given out: the storage's epoch, how often the session had been resumed, and
-    whether the journal was behind, so that the worker may have waited for the storage."""
-
-    batch: Batch
-    epoch: int
-    resumes: int
-    behind: bool
 
 
 @dataclass(slots=True)
@@ -61,25 +48,18 @@ class ManagedSession:
     writer: Writer
     life: Lifecycle = field(default_factory=Lifecycle)
     tracker: FontProgressTracker = field(default_factory=FontProgressTracker)
-    plan: SessionPlan[BatchDone] = field(default_factory=SessionPlan)
     lock: Any = None
     reason: str = ""
     last_updated: str = ""
     text: str = ""
     resumed: bool = False
-    epoch: int = 0
     used_seconds: float = 0.0
     moving: bool = False
     pause_details: dict[str, str] = field(default_factory=dict)
     _on_record: dict[str, RangeSet] = field(default_factory=dict)
     _fonts: dict[str, FontInfo] = field(default_factory=dict)
-    _out: dict[int, Given] = field(default_factory=dict)
-    _records: dict[BatchKey, BatchRecord] = field(default_factory=dict)
-    _cost: dict[str, pacing.Smoothed] = field(default_factory=dict)
-    _strikes: Strikes = field(default_factory=Strikes)
     _durable: int = 0
     _calls: int = 0
-    _resumes: int = 0
     _saved_at: float = 0.0
     _told_at: float = 0.0
     _ending: bool = False
@@ -89,10 +69,12 @@ class ManagedSession:
     _finish_again: set[str] = field(default_factory=set)
     _given: bool = False
     book: Logbook = field(init=False)
+    batches: Batches = field(init=False)
     _trouble: StorageTrouble = field(init=False)
 
     def __post_init__(self) -> None:
         self.book = Logbook(self.around, lambda write: self._call("log", write), lambda: self.around.changed(self))
+        self.batches = Batches(self)
         self._trouble = StorageTrouble(self)
 
     # Taking up ---------------------------------------------------------------------------------------
@@ -128,7 +110,7 @@ class ManagedSession:
                 self.book.write(layout.EXPORT_LOG, "text-lacking", {"source": source, "fonts": lacking})
         self._all_is_durable()  # recovery has passed a barrier
         for font_id, found in tree.recovery.fonts.items():
-            self.plan.add(font_id, found.todo)
+            self.batches.plan.add(font_id, found.todo)
             if not found.todo and not found.finished:
                 self._finish_font(font_id)
         if tree.recovery.completed:
@@ -187,21 +169,19 @@ class ManagedSession:
     def hungry(self) -> bool:
         """Whether it could use a worker."""
         return (self.life.dispatching and not self._ending and not self._trouble.broken
-                and len(self._records) < BACKLOG_BATCHES
-                and all(given.epoch == self.epoch for given in self._out.values()))  # they may still write
+                and self.batches.may_be_given)
 
     def next_batch(self, worker: int, workers: int, serial: int) -> tuple[FontContext, Batch] | None:
         """A batch for a worker, with all it needs to know about the font."""
-        batch = self.plan.next_batch(worker, lambda font: self._size(font, workers))
+        batch = self.batches.next(worker, workers, serial)
         if batch is None:
             return None
         if not self._given:
             self._given = True
             self._tell_without_core(self.around.without_core())
-        self._out[serial] = Given(batch, self.epoch, self._resumes, len(self._records) > BACKLOG_BATCHES // 2)
         if self.tracker.start_font(batch.font_id, self.around.now(), self.around.utc()):
             self._tell("font-started", {"font": batch.font_id}, quiet=True)
-        self.used_seconds += len(batch) * (self._seconds(batch.font_id) or 0.001)
+        self.used_seconds += self.batches.seconds(batch)
         return context_of(self.session, self.path, self._fonts[batch.font_id]), batch
 
     def _tell_without_core(self, why: str) -> None:
@@ -209,62 +189,19 @@ class ManagedSession:
             log.warning("session %s is drawn without the compiled core, more slowly: %s", self.id, why)
             self.book.write(layout.EXPORT_LOG, "without-core", {"detail": f"drawn without the compiled core: slower, the same pictures; {why}"})
 
-    def _seconds(self, font_id: str) -> float | None:
-        return self._cost.get(font_id, self._cost.get("", pacing.Smoothed())).value
-
-    def _size(self, font_id: str, workers: int) -> int:
-        size = pacing.batch_size(self._seconds(font_id))
-        return pacing.tail_size(size, self.plan.unissued, workers)
-
     # Hearing back ------------------------------------------------------------------------------------
 
     def batch_done(self, serial: int, answer: BatchDone) -> None:
         """A worker finished a batch: journal it when its predecessors are in."""
-        given = self._out.pop(serial)
-        batch = given.batch
-        self._strikes.clear_font(batch.font_id)
-        stages = waited_for_storage(answer.stages) if given.behind else answer.stages
-        self.tracker.record_work(len(batch), answer.written, stages, answer.retries)
-        spent = sum(seconds for stage, seconds in answer.stages.items() if stage != "wait")
-        for name in (batch.font_id, ""):
-            self._cost[name] = self._cost.get(name, pacing.Smoothed()).fed(spent / len(batch), 0.3)
-        if given.epoch == self.epoch:
-            for released, result in self.plan.settle(batch, answer):
-                self._journal(released, result)
+        self.batches.done(serial, answer)
         self._after_work()
-
-    def _journal(self, batch: Batch, answer: BatchDone) -> None:
-        failures = group_failures(answer.failures)
-        done = RangeSet.span(batch.first, batch.last)
-        if failures:
-            done -= RangeSet.of(span for failure in failures for span in failure.indices.spans)
-        record = BatchRecord(batch.font_id, batch.first, batch.last, done, failures, answer.lines, self.epoch, self._display(batch.font_id))
-        self._records[record.key] = record
-        self.writer.append(record)
-
-    def _display(self, font_id: str) -> dict[str, Any]:
-        return self.tracker.font_progress(font_id, self.around.now()).to_dict()
 
     def batch_failed(self, serial: int, answer: BatchFailed) -> None:
         """Font or storage failed a whole batch."""
-        given = self._out.pop(serial)
-        if given.epoch != self.epoch:
-            self._after_work()
-            return
-        self.plan.give_back(given.batch)
-        if answer.slug.startswith("font-"):
-            self._give_up_font(given.batch.font_id, answer)
-        elif given.resumes == self._resumes:  # else it tells of a storage that somebody has mended since
-            self._trouble.met(FontmillError(answer.slug, answer.message, answer.details))
+        error = self.batches.failed(serial, answer)
+        if error is not None:
+            self._trouble.met(error)
         self._after_work()
-
-    def _give_up_font(self, font_id: str, answer: BatchFailed) -> None:
-        log.warning("session %s gives up font %s: %s", self.id, font_id, answer.slug)
-        dropped, released = self.plan.withdraw(font_id)
-        for batch, result in released:
-            self._journal(batch, result)
-        if dropped:
-            self._record_failure(font_id, dropped, answer.slug, answer.message)
 
     def unfinished_fonts(self) -> tuple[FontInfo, ...]:
         """The accepted fonts of which samples are neither made nor given up; none once the session has ended."""
@@ -282,54 +219,20 @@ class ManagedSession:
             if info.source == path and info.sha256 != found.sha256:
                 reason = changed_into(found, info.face_index)
                 self._tell("font-changed", {"font": info.font_id, "reason": reason})
-                self._give_up_font(info.font_id, BatchFailed(0, "font-changed", reason))
+                self.batches.give_up_font(info.font_id, "font-changed", reason)
         self._after_work()
-
-    def _record_failure(self, font_id: str, indices: RangeSet, slug: str, reason: str) -> None:
-        record = BatchRecord(font_id, indices.first, indices.last, RangeSet(), (Failure(slug, reason, indices),),
-                             b"", self.epoch, self._display(font_id))
-        self._records[record.key] = record
-        self.writer.append(record)
 
     def batch_lost(self, serial: int, culprit: int | None) -> None:
         """A worker died with the batch. `culprit`: the index it was at; 0 unknown; None: nobody is to blame."""
-        given = self._out.pop(serial)
-        batch = given.batch
-        self.tracker.record_death()
-        self.book.write(layout.ERRORS_LOG, "worker-died", {"font": batch.font_id, "batch": [batch.first, batch.last], "index": culprit})
-        if given.epoch == self.epoch:
-            if culprit is None:
-                self.plan.give_back(batch)
-            else:
-                self._charge(batch, culprit)
+        self.batches.lost(serial, culprit)
         self._after_work()
-
-    def _charge(self, batch: Batch, culprit: int) -> None:
-        charge = self._strikes.charge(batch, culprit)
-        if charge.verdict is Verdict.QUARANTINE:
-            self._quarantine(batch, charge.index)
-            return
-        self.plan.give_back(batch, batch.split_at(charge.index) if charge.verdict is Verdict.APART else ())
-        if charge.verdict is Verdict.GIVE_UP_FONT:
-            reason = f"Opening the font ended its process {OPENING_DEATHS} times in a row."
-            self._give_up_font(batch.font_id, BatchFailed(0, "font-crashed", reason))
-
-    def _quarantine(self, batch: Batch, culprit: int) -> None:
-        alone = Batch(culprit, culprit, batch.font_id)
-        self.plan.give_back(batch, batch.split_at(culprit))
-        self.plan.take_out(alone)
-        reason = f"Drawing this sample ended its process {STRIKES_QUARANTINE} times."
-        log.warning("session %s quarantines sample %d of font %s", self.id, culprit, batch.font_id)
-        outcome = BatchDone(0, b"", 0, ((culprit, "sample-poison", reason),), 0)
-        for released, result in self.plan.settle(alone, outcome):
-            self._journal(released, result)
 
     def _after_work(self) -> None:
         if self._ending:
             self._skip_rest()  # what came back undone is not given out any more
         self._finish_if_exhausted()
         self._end_if_failed()
-        if not self._out:
+        if not self.batches.out:
             if self.life.reasons and self.session.config.durability == "relaxed":
                 self._persist()  # what was in flight at the pause is made durable, too
             self.around.changed(self)
@@ -349,7 +252,7 @@ class ManagedSession:
         now = self.around.now()
         self.last_updated = self.around.utc()
         for key in report.batches:
-            record = self._records.pop(key, None)
+            record = self.batches.records.pop(key, None)
             if record is not None:
                 self._count(record, now)
                 self._durable += len(record.done) if report.durable else 0
@@ -372,8 +275,8 @@ class ManagedSession:
                 "samples": failure.indices.to_list()})
 
     def _on_refused(self, report: reports.Refused) -> None:
-        known = [self._records[key] for key in report.batches if key in self._records]
-        self._trouble.refused((record for record in known if record.epoch == self.epoch), report.error)
+        known = [self.batches.records[key] for key in report.batches if key in self.batches.records]
+        self._trouble.refused((record for record in known if record.epoch == self.batches.epoch), report.error)
 
     def _on_delayed(self, report: reports.CommitDelayed) -> None:
         self._trouble.delayed(report.error)
@@ -383,21 +286,19 @@ class ManagedSession:
 
     def _on_reset(self, report: reports.Reset) -> None:
         """The storage lost what was not behind a barrier: all of it is drawn again (design 6.5)."""
-        self.epoch = report.epoch
         self._trouble.was_reset()
-        self._records.clear()
         self._complete_fonts.clear()
-        self.plan = SessionPlan()
+        self.batches.forget(report.epoch)
         for font_id, state in report.fonts.items():
             todo = state.todo(self._fonts[font_id].total_samples) - elsewhere(self.session, font_id)
             self._recount(font_id, state)
-            self.plan.add(font_id, todo)
+            self.batches.plan.add(font_id, todo)
             if font_id in self._finishing:  # its record was not behind the barrier either
                 self._finishing.discard(font_id)
                 if not todo:
                     self._finish_font(font_id)
         self._all_is_durable()
-        if self.life.phase is Phase.FINISHING and not self.plan.exhausted:
+        if self.life.phase is Phase.FINISHING and not self.batches.plan.exhausted:
             self.life = self.life.step(Step.REOPEN)
         if self.life.phase is Phase.FINISHING:
             self._finish()
@@ -453,11 +354,11 @@ class ManagedSession:
 
     def abandon(self) -> None:
         """The session lives on in another tree: this one is written no more."""
-        self.plan = SessionPlan()
         self._complete_fonts.clear()
         self.life = Lifecycle(Phase.FAILED)
         self._stop()
-        self.epoch += 1
+        self.batches.plan = SessionPlan()
+        self.batches.epoch += 1
         self.writer.stop(settle=False)
 
     # Pausing and ending ------------------------------------------------------------------------------
@@ -481,7 +382,7 @@ class ManagedSession:
         if before == self.life.reasons:
             return
         if not self.life.reasons:
-            self._resumes += 1
+            self.batches.resumes += 1
             self._run_clock()
             self._trouble.try_again()
         self._persist()
@@ -506,10 +407,8 @@ class ManagedSession:
         self._finish_if_exhausted()
 
     def _skip_rest(self) -> None:
-        for font_id in list(self.plan.fonts):
-            dropped, released = self.plan.withdraw(font_id)
-            for batch, result in released:
-                self._journal(batch, result)
+        for font_id in list(self.batches.plan.fonts):
+            dropped = self.batches.withdraw(font_id)
             if dropped:
                 self.tracker.skip(font_id, len(dropped), "The session was completed before this sample was made.")
             if self.tracker.is_finished(font_id):
@@ -519,23 +418,21 @@ class ManagedSession:
         """Stop for good. What is made stays."""
         if self.life.ended:
             raise self._over()
-        for font_id in list(self.plan.fonts):
-            for batch, result in self.plan.withdraw(font_id)[1]:
-                self._journal(batch, result)
+        for font_id in list(self.batches.plan.fonts):
+            self.batches.withdraw(font_id)
         self.fail(FontmillError("cancelled"))
         self._end_if_failed()
 
     def _end_if_failed(self) -> None:
         """Let go of the tree once what was out when the session failed is on record."""
-        if self.life.phase is Phase.FAILED and not self._stopped and not self._out and not self._records:
+        if self.life.phase is Phase.FAILED and not self._stopped and not self.batches.out and not self.batches.records:
             self._end("failed", self.reason)
 
     def close(self) -> None:
         """Let go of the tree as soon as what is out is on record; the session's life here is over."""
         if not self.life.ended:
-            for font_id in list(self.plan.fonts):
-                for batch, result in self.plan.withdraw(font_id)[1]:
-                    self._journal(batch, result)
+            for font_id in list(self.batches.plan.fonts):
+                self.batches.withdraw(font_id)
             self.fail(FontmillError("busy", "The session is closed for another operation."))
             self._end_if_failed()
 
@@ -575,13 +472,13 @@ class ManagedSession:
         """Whether no picture is being written, everything drawn is on record, and, after the end, the tree is free."""
         if self.life.ended and self.lock is not None:
             return False
-        waiting = self._out or self._calls or self.book.holds or self._complete_fonts
-        return not waiting and (not self._records or bool(self.life.reasons and self._trouble.holds))
+        waiting = self.batches.out or self._calls or self.book.holds or self._complete_fonts
+        return not waiting and (not self.batches.records or bool(self.life.reasons and self._trouble.holds))
 
     @property
     def in_flight(self) -> int:
         """Samples that are out."""
-        return sum(len(given.batch) for given in self._out.values())
+        return self.batches.samples_out
 
     def _finish_font(self, font_id: str) -> None:
         if font_id in self._finishing:
@@ -597,7 +494,7 @@ class ManagedSession:
         if not self._complete_fonts:
             return
         fonts, self._complete_fonts = tuple(self._complete_fonts), []
-        records = [(font_id, self._fonts[font_id].record, self._display(font_id)) for font_id in fonts]
+        records = [(font_id, self._fonts[font_id].record, self.batches.display(font_id)) for font_id in fonts]
 
         def finish(store: SessionStore) -> None:
             for font_id, record, display in records:
@@ -627,7 +524,7 @@ class ManagedSession:
             self._finish_if_exhausted()
 
     def _finish_if_exhausted(self) -> None:
-        if self.life.phase is not Phase.RENDERING or not self.plan.exhausted or self._out or self._records:
+        if self.life.phase is not Phase.RENDERING or not self.batches.plan.exhausted or self.batches.out or self.batches.records:
             return
         self._finish_fonts()
         if not (self._calls or self._finish_again or self._trouble.broken):

@@ -383,7 +383,7 @@ def test_status_answers_while_the_disk_hangs_and_the_memory_stays_bounded():
     for _ in range(300):
         house.run()
     assert session.status()["status"] == "active"
-    assert len(session._records) <= 64 + 2 * house.workers
+    assert len(session.batches.records) <= 64 + 2 * house.workers
     assert len(house.drawn) < 200
     house.writers[0].hang = False
     session.pause(Reason.USER)
