@@ -16,6 +16,8 @@ from fontmilld.pool.messages import ProbeDone, SheetDone
 from fontmilld.render import naming
 
 SHOWN_REFUSALS = 20
+_NOT_OF_THE_FONT = ("invalid-argument", "internal")
+"""What a probe answers where the request or the machine is to blame: no session begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +109,9 @@ class Intake:
         probed = ((source, self._found[source]) for source in self._sources)
         named = name_fonts(probed, request.config.num_samples)
         fonts = tuple(licensed(font, request.config.licences) for font in named)
-        misfit = next((font for font in fonts if font.slug == "invalid-argument"), None)
-        if misfit is not None:
-            return FontmillError("invalid-argument", misfit.reason)
+        failed = next((font for font in fonts if font.slug in _NOT_OF_THE_FONT), None)
+        if failed is not None:
+            return FontmillError(failed.slug, failed.reason)
         if not any(font.accepted for font in fonts):
             return all_refused(fonts)
         session_id = f"{naming.slug(request.project_name)[:24] or 'session'}-{secrets.token_hex(4)}"

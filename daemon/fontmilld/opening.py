@@ -236,10 +236,19 @@ def refuse_different(found: ExportSession, wanted: ExportSession) -> None:
 
 def _differences(found: ExportSession, wanted: ExportSession) -> list[str]:
     differences = _differing(found.config.identity(), wanted.config.identity())
-    ours = {(font.font_id, font.sha256, font.face_index) for font in found.fonts if font.accepted}
-    theirs = {(font.font_id, font.sha256, font.face_index) for font in wanted.fonts if font.accepted}
+    ours, theirs = _drawn(found, _accidents(wanted)), _drawn(wanted, _accidents(found))
     differences += [f"font {name} is not in the project" for name, *_ in sorted(theirs - ours)]
     return differences + [f"font {name} of the project is not given" for name, *_ in sorted(ours - theirs)]
+
+
+def _drawn(session: ExportSession, without: frozenset[str]) -> set[tuple[str, str, int]]:
+    """The accepted faces of the files that are not among `without`."""
+    return {(font.font_id, font.sha256, font.face_index) for font in session.fonts if font.accepted and font.source not in without}
+
+
+def _accidents(session: ExportSession) -> frozenset[str]:
+    """Files whose inspection ended its process or took too long: another time it may not, and the project's word stands."""
+    return frozenset(font.source for font in session.fonts if font.slug in ("font-crashed", "font-timed-out"))
 
 
 def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from fontmill.model import ExportSession
 from fontmilld.core import layout
 from fontmilld.core.accounts import excluded_samples, lacking_text
 from fontmilld.intake import Intake, StartRequest, licensed, name_fonts
-from fontmilld.opening import flag_near_duplicates
+from fontmilld.opening import flag_near_duplicates, refuse_different
 from fontmilld.pool.messages import ProbeDone
 from fontmilld.testing.house import House, Probes
 
@@ -52,6 +52,32 @@ def test_a_machine_without_raqm_is_told_so():
     probes.missing = ("There is no raqm.",)
     result, = taken_in(["/f/a.ttf"], probes)
     assert result.slug == "renderer-incomplete"
+
+
+def test_where_no_process_starts_no_font_is_blamed():
+    class Unable(Probes):
+        def probe(self, source, settings, answer, samples=0):
+            answer(ProbeDone(1, "", (face(slug="internal"),)))
+
+    result, = taken_in(["/f/a.ttf", "/f/b.ttf"], Unable())
+    assert isinstance(result, FontmillError) and result.slug == "internal"
+
+
+@pytest.mark.parametrize("slug", ["font-crashed", "font-timed-out"])
+def test_what_the_project_says_of_a_font_stands_when_an_accident_befalls_its_inspection(slug):
+    good, = taken_in(["/f/a.ttf", "/f/b.ttf"])
+    hurt = replace(good, fonts=(good.fonts[0], replace(good.fonts[1], status="skipped", slug=slug, sha256="")))
+    refuse_different(good, hurt)
+    refuse_different(hurt, good)
+
+
+def test_a_font_that_is_refused_for_what_it_is_makes_another_project():
+    good, = taken_in(["/f/a.ttf", "/f/b.ttf"])
+    hurt = replace(good, fonts=(good.fonts[0], replace(good.fonts[1], status="skipped", slug="font-unreadable")))
+    for one, other in ((good, hurt), (hurt, good)):
+        with pytest.raises(FontmillError) as caught:
+            refuse_different(one, other)
+        assert caught.value.slug == "project-differs"
 
 
 @given(st.lists(st.tuples(st.text("abAB .-_é漢/", min_size=1, max_size=8), st.integers(0, 3), st.booleans()), min_size=1, max_size=8))

@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ from fault.rig import (
     leftovers,
     rewritten,
 )
+from fontmilld.pool.prober import ATTEMPTS
 from system.conftest import begin, begin_paused, tree_digest, until
 
 pytestmark = pytest.mark.fault
@@ -141,6 +143,33 @@ def test_a_session_that_completed_before_the_kill_is_still_known(
     after = daemon.client.wait(session)
     assert (after["status"], after["exported_samples"], after["fonts"]) == ("completed", 4 * len(fonts), before["fonts"])
     assert [font["done_samples"] for font in daemon.client.fonts(session)["fonts"]] == [4] * len(fonts)
+
+
+def test_a_kill_of_every_process_that_is_born_while_fonts_are_inspected_costs_no_font(
+    launch: Callable[..., RigDaemon], tmp_path: Path, fonts: list[str], undisturbed: Undisturbed,
+) -> None:
+    daemon = launch(tmp_path / "out", workers=WORKERS)
+    until(lambda: daemon.client.status()["daemon"]["workers_ready"] == WORKERS, "all workers are there")
+    known, killed, done = set(daemon.family()), [], threading.Event()
+
+    def hunt() -> None:
+        while not done.is_set() and len(killed) < ATTEMPTS - 1:  # one file may have met them all
+            for pid in set(daemon.family()) - known:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                known.add(pid)
+                killed.append(pid)
+
+    hunter = threading.Thread(target=hunt)
+    hunter.start()
+    try:
+        session = begin(daemon, fonts, "hunted", 4, **SMALL)
+    finally:
+        done.set()
+        hunter.join()
+    assert killed, "a probe was killed"
+    assert finish(daemon, session)["exported_samples"] == 4 * len(fonts)
+    assert differences(tree_digest(daemon.root / "hunted"), undisturbed(4)) == []
 
 
 @pytest.mark.parametrize("how", ["gone", "damaged"])

@@ -6,6 +6,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+LARGEST = 1 << 62
+"""No index is larger: their number is a size, and a damaged file must not claim more."""
+
 
 @dataclass(frozen=True, slots=True)
 class RangeSet:
@@ -18,7 +21,7 @@ class RangeSet:
         """Normalise any (first, last) pairs, overlapping or not. Raises ValueError on a bad pair."""
         merged: list[tuple[int, int]] = []
         for first, last in sorted((int(a), int(b)) for a, b in spans):
-            if first < 1 or last < first:
+            if first < 1 or last < first or last > LARGEST:
                 raise ValueError(f"not a range of indices: {first}..{last}")
             if merged and first <= merged[-1][1] + 1:
                 merged[-1] = (merged[-1][0], max(merged[-1][1], last))
@@ -45,7 +48,7 @@ class RangeSet:
             yield from range(first, last + 1)
 
     def __contains__(self, index: int) -> bool:
-        at = bisect_right(self.spans, (index, 1 << 62)) - 1
+        at = bisect_right(self.spans, (index, LARGEST)) - 1
         return at >= 0 and index <= self.spans[at][1]
 
     def __or__(self, other: RangeSet) -> RangeSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -20,15 +21,26 @@ WALL_FACTOR = 6
 BOOT_SECONDS = 30.0
 IDLE_SECONDS = 10.0
 BOOT_ATTEMPTS = 3
+BOOT_PAUSE = 1.0
+"""Seconds between attempts to start a process."""
+ATTEMPTS = 3
+"""Processes that one file may end: who sent the signal is not told, and what ends one probe by accident must not cost a font."""
 
-Job = tuple[ProbeTask | SheetTask, Callable[[Any], None]]
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Job:
+    task: ProbeTask | SheetTask
+    answer: Callable[[Any], None]
+    losses: int = 0
 
 
 @dataclass(slots=True)
 class _Prober:
     child: Child
     deadline: float
-    job: Job | None = None
+    job: _Job | None = None
     ready: bool = False
     killed: bool = False
 
@@ -41,32 +53,29 @@ class Prober:
         self._spawn = spawn
         self._reactor = reactor
         self.file_seconds = file_seconds
-        self._queue: deque[Job] = deque()
+        self._queue: deque[_Job] = deque()
         self._probers: list[_Prober] = []
         self._serial = 0
         self._watching = False
         self._boot_failures = 0
+        self._pausing = False
         self.fingerprint: Mapping[str, str] = {}
         self.missing: tuple[str, ...] = ()
 
     def probe(self, source: str, settings: Mapping[str, Any], answer: Callable[[ProbeDone], None], samples: int = 0) -> None:
         """Inspect one file, and draw `samples` pairs; `answer` is called on the loop's thread with what was found."""
         self._serial += 1
-        self._submit((ProbeTask(self._serial, source, dict(settings), samples), answer))
+        self._submit(_Job(ProbeTask(self._serial, source, dict(settings), samples), answer))
 
     def sheet(self, pairs: Sequence[Any], columns: int, answer: Callable[[SheetDone], None]) -> None:
         """Put pairs on a contact sheet."""
         self._serial += 1
-        self._submit((SheetTask(self._serial, tuple(pairs), columns), answer))
+        self._submit(_Job(SheetTask(self._serial, tuple(pairs), columns), answer))
 
-    def _submit(self, job: Job) -> None:
+    def _submit(self, job: _Job) -> None:
         self._queue.append(job)
-        if len(self._probers) < min(self._size, len(self._queue) + self._at_work()):
-            self._begin()
+        self._grow()
         self._feed()
-        if not self._watching:
-            self._watching = True
-            self._reactor.call_later(1.0, self._watch)
 
     def stop(self) -> None:
         """End every probe process."""
@@ -76,17 +85,46 @@ class Prober:
     def _at_work(self) -> int:
         return sum(1 for prober in self._probers if prober.job is not None)
 
+    def _grow(self) -> None:
+        if not self._pausing and self._queue and len(self._probers) < min(self._size, len(self._queue) + self._at_work()):
+            self._begin()
+
     def _begin(self) -> None:
-        prober = _Prober(self._spawn(), self._reactor.now() + BOOT_SECONDS)
+        try:
+            child = self._spawn()
+        except (OSError, EOFError) as error:
+            self._not_started(f"it cannot be started: {error}")
+            return
+        prober = _Prober(child, self._reactor.now() + BOOT_SECONDS)
         self._probers.append(prober)
-        self._reactor.add_reader(prober.child.fileno(), lambda: self._on_readable(prober))
+        self._reactor.add_reader(child.fileno(), lambda: self._on_readable(prober))
+        if not self._watching:
+            self._watching = True
+            self._reactor.call_later(1.0, self._watch)
+
+    def _not_started(self, cause: str) -> None:
+        """Try again in a while; after too many attempts nobody is left waiting, unless another process is there to take the work."""
+        log.warning("a process that inspects fonts ended before it was ready: %s", cause)
+        self._boot_failures += 1
+        if self._boot_failures >= BOOT_ATTEMPTS and not any(prober.ready for prober in self._probers):
+            self._refuse_all(cause)
+        elif not self._pausing:
+            self._pausing = True
+            self._reactor.call_later(BOOT_PAUSE, self._pause_is_over)
+
+    def _pause_is_over(self) -> None:
+        self._pausing = False
+        self._grow()
 
     def _feed(self) -> None:
         for prober in self._probers:
             if prober.ready and prober.job is None and self._queue:
                 prober.job = self._queue.popleft()
                 prober.deadline = self._reactor.now() + WALL_FACTOR * self.file_seconds
-                prober.child.send(prober.job[0])
+                try:
+                    prober.child.send(prober.job.task)
+                except Wedged:
+                    prober.child.signal(signal.SIGKILL)  # and its end is read next
 
     def _on_readable(self, prober: _Prober) -> None:
         try:
@@ -101,9 +139,9 @@ class Prober:
                 prober.ready = True
                 self._boot_failures = 0
                 self.fingerprint, self.missing = message.fingerprint, message.missing
-            elif isinstance(message, ProbeDone | SheetDone) and prober.job is not None and message.serial == prober.job[0].serial:
+            elif isinstance(message, ProbeDone | SheetDone) and prober.job is not None and message.serial == prober.job.task.serial:
                 job, prober.job = prober.job, None
-                job[1](message)
+                job.answer(message)
             prober.deadline = self._reactor.now() + IDLE_SECONDS
         self._feed()
 
@@ -112,21 +150,24 @@ class Prober:
         cause = describe_exit(code)
         self._drop(prober)
         if prober.job is not None:
-            task, answer = prober.job
-            answer(_refusal(task, prober.killed or code == -signal.SIGXCPU, cause, self.file_seconds))
-        if not prober.ready:
-            self._boot_failures += 1
-        if self._boot_failures >= BOOT_ATTEMPTS:
-            self._refuse_all(cause)
-        elif self._queue and len(self._probers) < self._size:
-            self._begin()
+            self._lost(prober.job, prober.killed or code == -signal.SIGXCPU, cause)
+        if prober.ready:
+            self._grow()
+        else:
+            self._not_started(cause)
+
+    def _lost(self, job: _Job, timed_out: bool, cause: str) -> None:
+        job.losses += 1
+        if timed_out or job.losses >= ATTEMPTS:
+            job.answer(_refusal(job.task, timed_out, cause, self.file_seconds))
+        else:
+            self._queue.appendleft(job)
 
     def _refuse_all(self, cause: str) -> None:
-        """Probe processes cannot even start: nobody is left waiting for them."""
         self._boot_failures = 0
         waiting, self._queue = self._queue, deque()
-        for task, answer in waiting:
-            answer(_refusal(task, False, cause, self.file_seconds))
+        for job in waiting:
+            job.answer(_unable(job.task, cause))
 
     def _drop(self, prober: _Prober) -> None:
         self._reactor.remove_reader(prober.child.fileno())
@@ -156,3 +197,11 @@ def _refusal(task: ProbeTask | SheetTask, timed_out: bool, cause: str, seconds: 
     if timed_out:
         slug, reason = "font-timed-out", f"Inspecting the font took more than {seconds:.0f} s of processor time."
     return ProbeDone(task.serial, "", ({"face_index": 0, "slug": slug, "reason": reason, "record": {}},))
+
+
+def _unable(task: ProbeTask | SheetTask, cause: str) -> ProbeDone | SheetDone:
+    """The answer where no process starts: no font is to blame."""
+    reason = f"No process that inspects fonts can be started ({cause})."
+    if isinstance(task, SheetTask):
+        return SheetDone(task.serial, b"", reason)
+    return ProbeDone(task.serial, "", ({"face_index": 0, "slug": "internal", "reason": reason, "record": {}},))

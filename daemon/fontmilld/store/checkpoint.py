@@ -99,7 +99,7 @@ def decode(data: bytes) -> Checkpoint | None:
             int(journal["length"]), _mark(raw["durable"]), bool(journal["in_order"]),
         )
         return Checkpoint(state, _mark(raw["durable_before"]), str(raw["boot_id"]), raw)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return None
 
 

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from fontmilld.pool.messages import ProbeDone, ProbeTask
-from fontmilld.pool.prober import WALL_FACTOR, Prober
+from fontmilld.pool.prober import ATTEMPTS, BOOT_ATTEMPTS, BOOT_PAUSE, WALL_FACTOR, Prober
 from fontmilld.testing.clock import FakeLoop
 from fontmilld.testing.pool import ScriptedChild, ScriptedProcesses
 
@@ -20,8 +20,14 @@ class Bench:
     def __init__(self) -> None:
         self.loop = FakeLoop()
         self.processes = ScriptedProcesses(self.loop)
-        self.prober = Prober(1, lambda: self.processes.spawn(0), self.loop, SECONDS)
+        self.prober = Prober(1, self.spawn, self.loop, SECONDS)
+        self.failures: list[Exception] = []
         self.answers: list[ProbeDone] = []
+
+    def spawn(self) -> ScriptedChild:
+        if self.failures:
+            raise self.failures.pop()
+        return self.processes.spawn(0)
 
     def ask(self, *sources: str) -> None:
         for source in sources:
@@ -34,6 +40,16 @@ class Bench:
 
     def slugs(self) -> list[str]:
         return [answer.faces[0]["slug"] for answer in self.answers]
+
+
+def probed(child: ScriptedChild) -> ProbeTask:
+    """What the process was asked last."""
+    return [message for message in child.heard if isinstance(message, ProbeTask)][-1]
+
+
+def found(task: ProbeTask) -> ProbeDone:
+    """An answer that accepts the file."""
+    return ProbeDone(task.serial, "a" * 64, ({"face_index": 0, "slug": "", "reason": "", "record": {}},))
 
 
 @pytest.fixture
@@ -62,24 +78,62 @@ def test_a_file_that_waits_for_ever_is_timed_out_and_the_next_one_gets_a_new_pro
     assert len(bench.processes.born) == 2
 
 
-def test_a_file_that_crashes_its_process_is_charged_alone(bench: Bench) -> None:
+def test_a_file_that_crashes_process_after_process_is_charged_alone(bench: Bench) -> None:
     bench.ask("/f/bad.ttf", "/f/good.ttf")
-    bench.child.die(-signal.SIGSEGV)
-    bench.loop.settle()
+    for _ in range(ATTEMPTS):
+        assert bench.answers == [] and probed(bench.child).source == "/f/bad.ttf"
+        bench.child.die(-signal.SIGSEGV)
+        bench.loop.settle()
     assert bench.slugs() == ["font-crashed"]
-    task = next(message for message in bench.child.heard if isinstance(message, ProbeTask))
+    task = probed(bench.child)
     assert task.source == "/f/good.ttf"
-    bench.child.says(ProbeDone(task.serial, "a" * 64, ({"face_index": 0, "slug": "", "reason": "", "record": {}},)))
+    bench.child.says(found(task))
     bench.loop.settle()
     assert bench.slugs() == ["font-crashed", ""]
 
 
-def test_processes_that_cannot_start_leave_nobody_waiting() -> None:
+def test_a_process_that_somebody_ends_costs_no_font(bench: Bench) -> None:
+    bench.ask("/f/good.ttf")
+    bench.child.die(-signal.SIGKILL)
+    bench.loop.settle()
+    bench.child.says(found(probed(bench.child)))
+    bench.loop.settle()
+    assert bench.slugs() == [""]
+
+
+def test_processes_that_cannot_start_leave_nobody_waiting_and_blame_no_font() -> None:
     bench = Bench()
     bench.processes.auto_ready = False
     bench.ask("/f/a.ttf", "/f/b.ttf")
     while len(bench.answers) < 2:
         assert bench.child.alive, "another process is tried"
         bench.child.die(1)
+        bench.loop.advance(BOOT_PAUSE)
+    assert bench.slugs() == ["internal", "internal"]
+    assert len(bench.processes.born) == BOOT_ATTEMPTS
+
+
+def test_a_start_that_fails_is_tried_again(bench: Bench) -> None:
+    bench.failures = [EOFError("unexpected EOF"), OSError("no process")]
+    bench.ask("/f/a.ttf", "/f/b.ttf")
+    bench.loop.advance(2 * BOOT_PAUSE)
+    for _ in range(2):
+        bench.child.says(found(probed(bench.child)))
         bench.loop.settle()
-    assert bench.slugs() == ["font-crashed", "font-crashed"]
+    assert bench.slugs() == ["", ""]
+    bench.failures = [OSError("no process")] * BOOT_ATTEMPTS
+    bench.loop.advance(60)  # the process at hand has gone, for want of work
+    bench.ask("/f/c.ttf")
+    bench.loop.advance(BOOT_PAUSE * BOOT_ATTEMPTS)
+    assert bench.slugs() == ["", "", "internal"]
+
+
+def test_a_process_that_takes_no_work_is_replaced(bench: Bench) -> None:
+    bench.ask("/f/a.ttf")
+    bench.child.says(found(probed(bench.child)))
+    bench.loop.settle()
+    bench.child.full = True
+    bench.ask("/f/b.ttf")
+    bench.child.says(found(probed(bench.child)))
+    bench.loop.settle()
+    assert bench.slugs() == ["", ""] and len(bench.processes.born) == 2
