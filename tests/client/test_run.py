@@ -211,7 +211,7 @@ def test_a_refused_start_ends_the_daemon(runner: Runner) -> None:
 def test_the_command_line_of_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     assert private.command("/s/control.sock", "/s/state", ["/out", "/fall"], 3) == [
-        sys.executable, "-m", "fontmilld", "--private", "--socket", "/s/control.sock", "--state-dir", "/s/state",
+        sys.executable, "-P", "-m", "fontmilld", "--private", "--socket", "/s/control.sock", "--state-dir", "/s/state",
         "--workers", "3", "--allow-root", "/out", "/fall",
     ]
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -46,6 +46,14 @@ def test_interrupting_run_pauses_and_the_same_command_continues(tmp_path: Path, 
     assert json.loads(end.stdout.splitlines()[-1])["exported_samples"] == 7500
 
 
+def test_nothing_is_imported_from_the_folder_that_a_command_is_given_in(tmp_path: Path, fonts: list[str]) -> None:
+    for module in ("random", "queue", "numpy", "fontmilld"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('a file of the user')")
+    program = Path(sys.executable).with_name("fontmill")
+    done = subprocess.run([program, *run_words(tmp_path / "out", fonts)], cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(("change", "status"), [
     ({"--fonts": "/nowhere/at/all"}, 2),
     ({"--samples": "0"}, 2),

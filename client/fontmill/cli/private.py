@@ -144,7 +144,7 @@ def program(module: str) -> list[str]:
     if importlib.util.find_spec("fontmilld") is None:
         action = "Install the whole package: pip install fontmill."
         raise FontmillError("not-running", "The daemon (fontmilld) is not installed in this Python.", action=action)
-    return [sys.executable, "-m", module]
+    return [sys.executable, "-P", "-m", module]  # no module of the folder that the user happens to be in
 
 
 def _folder() -> tuple[str, int]:

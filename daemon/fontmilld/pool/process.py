@@ -179,6 +179,7 @@ class Launcher:
         # A picture-sized matrix product must not start a thread a core in every worker.
         for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
             os.environ[name] = "1"
+        os.environ["PYTHONSAFEPATH"] = "1"  # no process below imports what lies in the folder that the daemon was started in
         use_own_folder()
         self.context = multiprocess.get_context("forkserver")
         _track_nothing()
