@@ -167,20 +167,3 @@ def with_flags(error: FontmillError, command: str) -> FontmillError:
 
 def _args_of(command: str) -> dict[str, Arg]:
     return {arg.name: arg for arg in VERBS[command].args} if command in VERBS else {}
-
-
-def with_folder(error: FontmillError, named: str | None) -> FontmillError:
-    """The same error, saying too that the session `named` is no project's folder, where no daemon knows it."""
-    lost = error.slug == "not-running" or error.message.startswith("There is no session ")
-    if not named or not lost:
-        return error
-    try:
-        path = os.path.abspath(os.path.expanduser(named))
-    except FileNotFoundError:  # the current folder is gone
-        return error
-    if os.path.isfile(os.path.join(path, "session.json")):
-        return error
-    there = os.path.isdir(path)
-    sentence = f"{error.message.rstrip('.')}, and there is no project {'in' if there else 'folder'} {path}."
-    action = f"`fontmill detect {named}` finds the projects in a folder." if there else error.action
-    return FontmillError(error.slug, sentence, error.details, action, error.after_ms)

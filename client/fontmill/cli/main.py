@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from fontmill import __version__
-from fontmill.cli.arguments import Invocation, with_flags, with_folder
+from fontmill.cli.arguments import Invocation, with_flags
 from fontmill.cli.output import Output
 from fontmill.cli.parser import help_text, missing, parse, usage_error
 from fontmill.cli.table import COMMANDS, Command
@@ -96,6 +96,8 @@ def _dispatch(words: list[str], output: Output) -> int:
         try:
             return handler(call)
         except FontmillError as error:
+            from fontmill.cli.ondisk import with_folder  # noqa: PLC0415  most commands do not fail
+
             raise with_folder(with_flags(error, command.name), getattr(options, "session", None)) from error
 
 

@@ -33,6 +33,23 @@ def is_project(folder: str) -> bool:
     return os.path.isfile(os.path.join(folder, "session.json"))
 
 
+def with_folder(error: FontmillError, named: str | None) -> FontmillError:
+    """The same error, saying too that the session `named` is no project's folder, where no daemon knows it."""
+    lost = error.slug == "not-running" or error.message.startswith("There is no session ")
+    if not named or not lost:
+        return error
+    try:
+        path = os.path.abspath(os.path.expanduser(named))
+    except FileNotFoundError:  # the current folder is gone
+        return error
+    if is_project(path):
+        return error
+    there = os.path.isdir(path)
+    sentence = f"{error.message.rstrip('.')}, and there is no project {'in' if there else 'folder'} {path}."
+    action = f"`fontmill detect {named}` finds the projects in a folder." if there else error.action
+    return FontmillError(error.slug, sentence, error.details, action, error.after_ms)
+
+
 def only_on_disk(call: Invocation, error: FontmillError, named: str) -> bool:
     """Whether `error` says that no daemon can tell of the project's folder `named`, and the user wants no certain one."""
     unknown = error.slug in ("not-running", "unknown-session", "denied")

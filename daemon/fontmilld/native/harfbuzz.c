@@ -68,6 +68,16 @@ void fm_give_image(hb_raster_draw_t *draw, hb_raster_image_t *image, Py_ssize_t 
     }
 }
 
+hb_draw_funcs_t *fm_hb_draw_funcs(hb_point_func move_to, hb_point_func line_to, hb_quadratic_func quadratic_to, hb_cubic_func cubic_to)
+{
+    hb_draw_funcs_t *funcs = fm_hb.draw_funcs_create();
+    fm_hb.draw_funcs_set_move_to_func(funcs, move_to, NULL, NULL);
+    fm_hb.draw_funcs_set_line_to_func(funcs, line_to, NULL, NULL);
+    fm_hb.draw_funcs_set_quadratic_to_func(funcs, quadratic_to, NULL, NULL);
+    fm_hb.draw_funcs_set_cubic_to_func(funcs, cubic_to, NULL, NULL);
+    return funcs;
+}
+
 /* True if the library at the path, which must be loaded, has every function; it stays loaded from then on. */
 static PyObject *open_harfbuzz(PyObject *module, PyObject *path)
 {

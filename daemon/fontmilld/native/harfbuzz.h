@@ -87,6 +87,9 @@ typedef struct {
 extern fm_harfbuzz fm_hb;
 extern int fm_hb_open;
 
+/* Functions that are told of an outline piece by piece; for ever. Without memory the library gives ones that do nothing. */
+hb_draw_funcs_t *fm_hb_draw_funcs(hb_point_func move_to, hb_point_func line_to, hb_quadratic_func quadratic_to, hb_cubic_func cubic_to);
+
 /* An empty buffer that all share; NULL with MemoryError. Whoever filled it gives it back. */
 hb_buffer_t *fm_take_buffer(void);
 void fm_give_buffer(hb_buffer_t *buffer, Py_ssize_t length);

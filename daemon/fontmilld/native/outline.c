@@ -96,13 +96,8 @@ static void cubic_to(hb_draw_funcs_t *funcs, void *data, hb_draw_state_t *state,
 static hb_draw_funcs_t *walking(void)
 {
     static hb_draw_funcs_t *funcs = NULL;
-    if (funcs == NULL) {
-        funcs = fm_hb.draw_funcs_create();
-        fm_hb.draw_funcs_set_move_to_func(funcs, move_to, NULL, NULL);
-        fm_hb.draw_funcs_set_line_to_func(funcs, line_to, NULL, NULL);
-        fm_hb.draw_funcs_set_quadratic_to_func(funcs, quadratic_to, NULL, NULL);
-        fm_hb.draw_funcs_set_cubic_to_func(funcs, cubic_to, NULL, NULL);
-    }
+    if (funcs == NULL)
+        funcs = fm_hb_draw_funcs(move_to, line_to, quadratic_to, cubic_to);
     return funcs;
 }
 
