@@ -60,7 +60,7 @@ def find(face: TypeFace, fonts: Iterable[TypeFont], other_rules: bool, judged: d
     found: dict[str, set[int]] = {judgement: set() for judgement in _JUDGEMENTS}
     for cp, gid in gids.items():
         found[known[gid]].add(cp)
-    unruled = frozenset[str]() if other_rules else _without_rules(frozenset(face.hb.get_table_script_tags("GSUB")))
+    unruled = frozenset[str]() if other_rules else _without_rules(_ruled_scripts(face))
     usable, unshaped, private = _sifted(frozenset(found["ink"]), unruled)
     return Coverage(
         mapped=len(gids),
@@ -75,6 +75,17 @@ def find(face: TypeFace, fonts: Iterable[TypeFont], other_rules: bool, judged: d
 def strike_fonts(face: TypeFace, strikes: Mapping[int, Strike]) -> dict[int, TypeFont]:
     """Return a font for each strike, by size."""
     return {size: TypeFont(face, strike=strike) for size, strike in strikes.items()}
+
+
+def _ruled_scripts(face: TypeFace) -> frozenset[str]:
+    """Return the tags of the scripts that GSUB has rules for."""
+    try:
+        return frozenset(face.hb.get_table_script_tags("GSUB"))
+    except UnicodeDecodeError:  # uharfbuzz gives up all of them for one that is no text
+        gsub = bytes(face.hb.reference_table("GSUB").data)
+        at = int.from_bytes(gsub[4:6], "big")
+        records = gsub[at + 2 : at + 2 + 6 * int.from_bytes(gsub[at : at + 2], "big")]
+        return frozenset(records[start : start + 4].decode("latin-1") for start in range(0, len(records), 6))
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,11 +1,13 @@
 """Faces: inspection, refusal, ids."""
 
+import copy
 import io
 import pickle
 import re
 
 import pytest
 from fontTools.fontBuilder import FontBuilder
+from fontTools.misc.textTools import Tag
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 from hypothesis import given, settings
@@ -195,3 +197,21 @@ def test_twins_and_collection_faces_get_ids_of_their_own(collection, font_bytes)
 @given(st.sets(st.integers(0, 0x10FFFF), max_size=60))
 def test_ranges_round_trip(codepoints):
     assert charset.from_ranges(charset.to_ranges(codepoints)) == codepoints
+
+
+def odd_script(data: bytes) -> bytes:
+    """Add to a font's GSUB, in front, a script whose tag is no text."""
+    font = TTFont(io.BytesIO(data))
+    scripts = font["GSUB"].table.ScriptList.ScriptRecord
+    odd = copy.copy(scripts[0])
+    odd.ScriptTag = Tag(b"\x80\xff\x01z")
+    scripts.insert(0, odd)
+    out = io.BytesIO()
+    font.save(out)
+    return out.getvalue()
+
+
+def test_a_script_tag_that_is_no_text_takes_nothing_from_a_font(font_bytes):
+    data = font_bytes("amiri")
+    told, odd = (inspect_face(each, 0, "0" * 64) for each in (data, odd_script(data)))
+    assert (odd.usable, odd.scripts, odd.unshaped) == (told.usable, told.scripts, told.unshaped)
