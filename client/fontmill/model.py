@@ -346,13 +346,19 @@ class Damage(Record):
 
 @dataclass(frozen=True, slots=True)
 class ValidationResult(Record):
-    """What verification found. `checked` counts files looked at."""
+    """What verification found. `checked` counts files looked at, `left_out` findings beside those in `damaged`."""
 
     NESTED: ClassVar[Mapping[str, type[Record]]] = {"damaged": Damage}
 
     ok: bool
     checked: int
     damaged: tuple[Damage, ...] = ()
+    left_out: int = 0
+
+    @property
+    def damages(self) -> int:
+        """How many findings there are."""
+        return len(self.damaged) + self.left_out
 
 
 @dataclass(frozen=True, slots=True)

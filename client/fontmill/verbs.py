@@ -129,7 +129,7 @@ _ROWS = (
     Verb("verify", "Hold a project against its labels, with all workers. Changes nothing.",
          (SESSION, Arg("level", "str", "quick: names and sizes; full: digests; deep: draw again and compare.", default="full",
                        choices=("quick", "full", "deep"), flag="--level")),
-         reply="`{ok, checked, damaged: [{file, kind, font_id, index}]}`"),
+         reply="`{ok, checked, damaged: [{file, kind, font_id, index}], left_out}`; `left_out` counts findings that are not listed."),
     Verb("repair", "Verify in full, then make anew what is damaged, and only that.", (SESSION,), "operator", True,
          "`{checked, damaged, foreign, remade_samples, session_id, status}`; `foreign` of the `damaged` are left alone."),
     Verb("retry-failed", "Try every failed sample of a session again, and make what is missing yet.", (SESSION,), "operator", True, "As of `start`."),

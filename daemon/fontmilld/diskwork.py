@@ -72,7 +72,7 @@ class DiskWork:
         try:
             session = load_session(tree, resolved)
             before = look_before(tree, session)
-            return CheckPlan(resolved, session, before, plan_checks(tree, session))
+            return CheckPlan(resolved, session, before, plan_checks(tree, session, before))
         finally:
             tree.close()
 

@@ -144,7 +144,7 @@ class ProjectOperations:
 
         def ended(result: ValidationResult | FontmillError) -> None:
             if isinstance(result, ValidationResult):
-                self._manager.publish("verify-completed", None, {"ok": result.ok, "checked": result.checked, "damaged": len(result.damaged)})
+                self._manager.publish("verify-completed", None, {"ok": result.ok, "checked": result.checked, "damaged": result.damages})
             done(result)
 
         self._ports.plan_checks(self._path_of(name), planned)
@@ -176,7 +176,7 @@ class ProjectOperations:
             parts = self._has_parts(name)
             rest = [damage for damage in result.damaged if damage.kind in REPAIRED_BY_FINISHING and not damage.font_id]
             foreign = sum(damage.kind == "foreign" for damage in result.damaged)
-            summary = {"checked": result.checked, "damaged": len(result.damaged), "foreign": foreign, "remade_samples": 0}
+            summary = {"checked": result.checked, "damaged": result.damages, "foreign": foreign, "remade_samples": 0}
             if not plan and not rest and not parts:
                 done({**summary, "session_id": "", "status": None})
                 return

@@ -45,7 +45,7 @@ def verify(path: str, level: Level, processes: int) -> ValidationResult:
     try:
         session = load_session(tree, path)
         before = look_before(tree, session)
-        checks = plan_checks(tree, session, PIECE_BYTES)
+        checks = plan_checks(tree, session, before, PIECE_BYTES)
         return conclude(tree, session, before, _results(path, session, checks, level, processes), level)
     finally:
         tree.close()
@@ -90,7 +90,8 @@ def _checked(path: str, session: ExportSession, checks: Sequence[Check], level: 
     try:
         tree = LocalTree(path)
         try:
-            return [run_check(tree, session, check, level).to_dict() for check in checks]
+            fonts = {font.font_id: font for font in session.fonts if font.accepted}
+            return [run_check(tree, fonts[check.font_id], session.config, check, level).to_dict() for check in checks]
         finally:
             tree.close()
     except FontmillError as error:

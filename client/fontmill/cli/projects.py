@@ -52,16 +52,17 @@ def verify(call: Invocation) -> int:
             answer = _asked(call)
     damaged = [found for found in answer.get("damaged") or () if isinstance(found, Mapping)]
     told = [f"{clean(found.get('kind', '')):<20}{clean(found.get('file', ''))}" for found in damaged[:SHOWN_DAMAGE]]
-    if len(damaged) > SHOWN_DAMAGE:
-        told.append(f"and {count(len(damaged) - SHOWN_DAMAGE)} more (--json names them all)")
-    verdict = "everything is as the labels say" if answer.get("ok") else _found_bad(damaged)
+    left_out = answer.get("left_out") or 0
+    if len(damaged) + left_out > SHOWN_DAMAGE:
+        told.append(f"and {count(len(damaged) + left_out - len(damaged[:SHOWN_DAMAGE]))} more (--json names {'more of them' if left_out else 'them all'})")
+    verdict = "everything is as the labels say" if answer.get("ok") else _found_bad(damaged, left_out)
     call.output.result(answer, [*told, f"{count(answer.get('checked', 0))} files checked: {verdict}"])
     return ExitStatus.OK if answer.get("ok") else ExitStatus.FAILED
 
 
-def _found_bad(damaged: Sequence[Mapping[str, Any]]) -> str:
+def _found_bad(damaged: Sequence[Mapping[str, Any]], left_out: int) -> str:
     foreign = sum(found.get("kind") == "foreign" for found in damaged)
-    told = f"{count(len(damaged) - foreign)} damaged"
+    told = f"{count(len(damaged) + left_out - foreign)} damaged"
     return f"{told}, {count(foreign)} foreign" if foreign else told
 
 

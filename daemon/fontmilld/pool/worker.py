@@ -130,8 +130,9 @@ class Worker:
         try:
             tree = self._opener(context.project_path)
             try:
+                session = session_of(context)
                 result = run_check(
-                    tree, session_of(context), Check(task.font_id, task.start, task.end),
+                    tree, session.fonts[0], session.config, Check(task.font_id, task.start, task.end),
                     "quick" if task.level == "quick" else "full", lambda _: beat(Doing.CHECKING, task.serial))
                 if task.level == "deep":
                     result = self._redraw(tree, context, task, result)

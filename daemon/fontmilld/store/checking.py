@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from fontmill.errors import FontmillError
-from fontmill.model import Damage, ExportConfig, ExportSession, FontInfo, Record
+from fontmill.model import Damage, ExportConfig, FontInfo, Record
 from fontmilld.core import layout
 from fontmilld.core.labels import Claim, Image, is_sound, read_claim
 from fontmilld.core.ranges import RangeSet
@@ -17,6 +17,10 @@ from fontmilld.store.tree import SOUND_AT_ONCE, ImageFolder, Tree
 
 Level = Literal["quick", "full"]
 _TELL_EVERY: Final = 256
+_TOLD_LABELS: Final = 20
+"""Of a check: a file of garbage has millions."""
+_MOST_NO_LABELS: Final = 4096
+"""More lines than labels have room for in a check: the rest of it is not looked through."""
 _BYTES_AT_ONCE: Final = 8 << 20
 """Of images, read ahead of their digests."""
 
@@ -32,21 +36,20 @@ class Check(Record):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult(Record):
-    """What one check found. `done` are ranges of indices with a label; `checked` counts files looked at."""
+    """What one check found. `done` are ranges of indices with a label; `checked` counts files looked at, `left_out` damage not told."""
 
     font_id: str
     checked: int
     damaged: tuple[Any, ...]
     done: tuple[Any, ...]
+    left_out: int = 0
 
 
 def run_check(
-    tree: Tree, session: ExportSession, check: Check, level: Level, tell: Callable[[int], None] = lambda count: None,
+    tree: Tree, font: FontInfo, config: ExportConfig, check: Check, level: Level, tell: Callable[[int], None] = lambda count: None,
 ) -> CheckResult:
-    """Carry out one check. `tell` gets the number of files looked at since the last time."""
-    font = next(font for font in session.fonts if font.accepted and font.font_id == check.font_id)
-    reader = _Reader(tree, font, session.config, level, tell)
-    return reader.run(check)
+    """Carry out one check of `font`. `tell` gets the number of files looked at since the last time."""
+    return _Reader(tree, font, config, level, tell).run(check)
 
 
 class _Reader:
@@ -62,6 +65,7 @@ class _Reader:
         self._damaged: list[Damage] = []
         self._spans: list[tuple[int, int]] = []
         self._checked = 0
+        self._no_labels = 0
 
     def run(self, check: Check) -> CheckResult:
         folder = self._folder()
@@ -75,7 +79,8 @@ class _Reader:
         if folder is not None:
             folder.close()
         spans = RangeSet.of(self._spans).to_list()
-        return CheckResult(check.font_id, self._checked, tuple(d.to_dict() for d in self._damaged), tuple(spans))
+        left_out = max(0, self._no_labels - _TOLD_LABELS)
+        return CheckResult(check.font_id, self._checked, tuple(d.to_dict() for d in self._damaged), tuple(spans), left_out)
 
     def _folder(self) -> ImageFolder | None:
         try:
@@ -88,7 +93,11 @@ class _Reader:
         for _, line in journal.lines(self._tree, self._labels, check.start, check.end):
             claim = read_claim(line)
             if claim is None or not self._plausible(claim, line):
-                self._damaged.append(Damage(journal.file_of(self._tree, self._labels), "corrupt-label", self._font.font_id))
+                self._no_labels += 1
+                if self._no_labels <= _TOLD_LABELS:
+                    self._damaged.append(Damage(journal.file_of(self._tree, self._labels), "corrupt-label", self._font.font_id))
+                elif self._no_labels > _MOST_NO_LABELS:
+                    return
                 continue
             if self._spans and claim.index == self._spans[-1][1] + 1:
                 self._spans[-1] = (self._spans[-1][0], claim.index)

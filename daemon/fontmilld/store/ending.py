@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
@@ -11,7 +13,7 @@ from fontmill.model import ExportConfig, ExportSession
 from fontmilld.core import layout
 from fontmilld.store.checkpoint import FontState, decode
 from fontmilld.store.litter import barred_fonts
-from fontmilld.store.lock import MAX_BYTES, Owner
+from fontmilld.store.lock import MAX_BYTES, Owner, is_stale
 from fontmilld.store.tree import Tree
 
 _OF_FONT: Final = ("font_id", "sha256", "face_index", "total_samples")
@@ -20,22 +22,36 @@ _OF_FONT: Final = ("font_id", "sha256", "face_index", "total_samples")
 def is_at_its_end(tree: Tree, session: ExportSession) -> bool:
     """Whether the tree is, or should be, that of a complete project.
 
-    Without a summary it should when nobody holds it and its `progress.json` says so, or is lost and nothing is
-    left to do. A crash before the summary is written leaves the lock, a session that is laid down another status.
+    Without a summary it should when nobody is at work on it and its `progress.json` says so. A session that is laid down
+    leaves another status. Where `progress.json` is lost, or a crash left the lock of who had taken the project up again,
+    it should when nothing is left to do.
     """
-    held = _is_held(tree)  # looked at first: who completes a project lets go of it last
+    owner = _owner(tree)  # looked at first: who completes a project lets go of it last
     told = _object(tree, layout.PROGRESS_FILE)
     if tree.size(layout.SUMMARY_FILE) is not None:
         return True
-    if held or (told and told.get("status") != "completed"):
+    if _may_be_at_work(owner, told) or (told and told.get("status") != "completed"):
         return False
-    return bool(told) or _nothing_is_left(tree, session)
+    return (bool(told) and owner is None) or _nothing_is_left(tree, session)
 
 
-def _is_held(tree: Tree) -> bool:
-    """Whether a lock names an owner, living or dead; any other file of its name proves nothing: locks are published whole."""
+def _owner(tree: Tree) -> Owner | None:
+    """Whom the lock names; a file of its name that names nobody proves nothing: locks are published whole."""
     there = tree.size(layout.LOCK_FILE) is not None
-    return there and Owner.parse(tree.read(layout.LOCK_FILE, 0, MAX_BYTES)) is not None
+    return Owner.parse(tree.read(layout.LOCK_FILE, 0, MAX_BYTES)) if there else None
+
+
+def _may_be_at_work(owner: Owner | None, told: Mapping[str, Any]) -> bool:
+    """Whether the owner may be alive: on another machine, and there is no asking, if the project was written to a moment ago."""
+    return owner is not None and not is_stale(owner, Owner.me(""), "unsupported", age=_age(told.get("last_updated")), local=False)
+
+
+def _age(written: object) -> float:
+    """Seconds since a time that a project tells; of any other value endless."""
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(str(written))).total_seconds()
+    except (ValueError, TypeError):  # TypeError: it has no time zone
+        return math.inf
 
 
 def _nothing_is_left(tree: Tree, session: ExportSession) -> bool:

@@ -25,6 +25,8 @@ from fontmilld.store.tree import ImageFolder, Tree
 
 _BEAT_EVERY: Final = 256
 _CUT_WITHIN: Final = 1 << 20
+_MOST_DROPPED: Final = 1 << 16
+"""Lines, of which the places are held: what follows so many bad ones is made again."""
 _NONE: Final = RangeSet()
 
 
@@ -139,7 +141,7 @@ class FontScan:
                     found.last_good = offset
                     continue
                 found.dropped.append(offset)
-                if tail and cut:
+                if (tail and cut) or len(found.dropped) > _MOST_DROPPED:
                     break
         finally:
             folder.close()
@@ -193,7 +195,7 @@ class FontScan:
             return found.end
         first = found.dropped[0]
         if found.last_good > first:
-            self._tree.replace(self._name, journal.less(self._tree, self._name, frozenset(found.dropped)))
+            self._tree.replace(self._name, journal.less(self._tree, self._name, frozenset(found.dropped), found.end))
             return self._tree.size(self._name) or 0
         if packed:
             self._tree.replace(self._name, journal.prefix(self._tree, self._name, first))

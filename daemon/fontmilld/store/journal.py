@@ -129,9 +129,9 @@ def _kept(line: bytes, drop: RangeSet) -> bool:
     return claim is not None and line.endswith(b"\n") and claim.index not in drop
 
 
-def less(tree: Tree, name: str, dropped: Set[int]) -> Iterator[bytes]:
-    """The journal less the lines at these offsets, in blocks."""
-    return _joined(line for offset, line in lines(tree, name) if offset not in dropped)
+def less(tree: Tree, name: str, dropped: Set[int], end: int) -> Iterator[bytes]:
+    """The journal up to `end` less the lines at these offsets, in blocks."""
+    return _joined(line for offset, line in lines(tree, name, 0, end) if offset not in dropped)
 
 
 def in_order(tree: Tree, name: str) -> Iterator[bytes]:

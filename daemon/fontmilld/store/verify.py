@@ -6,7 +6,7 @@ quick: names and sizes. full: every byte that has a digest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,6 +14,7 @@ import orjson
 
 from fontmill.model import Damage, ExportSession, FontInfo, ValidationResult
 from fontmilld.core import layout
+from fontmilld.core.labels import MAX_LINE
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store import journal
 from fontmilld.store.checking import Check, CheckResult, Level, run_check
@@ -24,6 +25,10 @@ from fontmilld.store.text import kept_text
 from fontmilld.store.tree import Tree
 
 PIECE_BYTES: Final = 1 << 20
+_LARGEST_PIECE: Final = 256 << 20
+"""Of what has no lines."""
+_SURPLUS: Final = 64 << 20
+"""So many bytes more than a complete project's checkpoint tells of are looked at."""
 _MAX_TOLD: Final = 10_000
 WHOLE_FONT: Final = 1 << 31
 """The last index in a repair plan for a font of which no label can be believed."""
@@ -34,28 +39,34 @@ class Before:
     """What a tree promised when its checks were planned; a session at work adds to it while they run.
 
     `promised` are indices with a checkpoint, by font; `complete` tells that it is at its end; `staged` our temporary files.
+    `most` are bytes, by font: labels that are longer are not looked at beyond.
     """
 
     promised: Mapping[str, RangeSet]
     complete: bool
     staged: frozenset[str]
+    most: Mapping[str, int]
 
 
 def look_before(tree: Tree, session: ExportSession) -> Before:
     """To be called before `plan_checks`, so that every promise is within the labels that are checked."""
-    promised = {}
+    promised, lengths = {}, {}
     fonts = _reachable(tree, session)
     for font in fonts:
         checkpoint = decode(read_file(tree, layout.checkpoint_file(font.font_id)))
         done = checkpoint.state.done if checkpoint is not None else RangeSet()
         promised[font.font_id] = done & RangeSet.span(1, font.total_samples)
+        lengths[font.font_id] = checkpoint.state.length if checkpoint is not None else -1
     staged = frozenset(name for name in staged_names(replace(session, fonts=tuple(fonts))) if tree.size(name) is not None)
-    return Before(promised, is_at_its_end(tree, session), staged)
+    complete = is_at_its_end(tree, session)
+    most = {font.font_id: lengths[font.font_id] + _SURPLUS if complete and lengths[font.font_id] >= 0 else font.total_samples * MAX_LINE
+            for font in fonts}
+    return Before(promised, complete, staged, most)
 
 
-def plan_checks(tree: Tree, session: ExportSession, piece: int = PIECE_BYTES) -> list[Check]:
+def plan_checks(tree: Tree, session: ExportSession, before: Before, piece: int = PIECE_BYTES) -> list[Check]:
     """The checks of a session, each about `piece` bytes of labels."""
-    return [check for font in _reachable(tree, session) for check in _pieces(tree, font.font_id, piece)]
+    return [check for font in _reachable(tree, session) for check in _pieces(tree, font.font_id, before.most.get(font.font_id, 0), piece)]
 
 
 def _fonts(session: ExportSession) -> list[FontInfo]:
@@ -67,24 +78,32 @@ def _reachable(tree: Tree, session: ExportSession) -> list[FontInfo]:
     return [font for font in _fonts(session) if font.font_id not in barred]
 
 
-def _pieces(tree: Tree, font_id: str, piece: int) -> Iterator[Check]:
+def _pieces(tree: Tree, font_id: str, most: int, piece: int) -> Iterator[Check]:
     name = layout.samples_file(font_id)
-    size = journal.size(tree, name) or 0
+    size = min(journal.size(tree, name) or 0, most)
     start = 0
     while start < size:
-        end = size if start + piece >= size else _line_start(tree, name, start + piece, size)
+        end = size
+        if start + piece < size:
+            ahead = _line_length(tree, name, start + piece)
+            end = min(start + piece + (ahead or MAX_LINE), size)
+            if not ahead:  # nothing of this is a line: a hole of gigabytes is not looked through here
+                piece = min(2 * piece, _LARGEST_PIECE)
         yield Check(font_id, start, end)
         start = end
 
 
-def _line_start(tree: Tree, name: str, offset: int, size: int) -> int:
-    """Where the first line behind `offset` begins."""
+def _line_length(tree: Tree, name: str, offset: int) -> int:
+    """How far it is from `offset` to the beginning of the next line; 0 when a line cannot be so long."""
+    length = 0
     for block in journal.blocks(tree, name, offset):
         at = block.find(b"\n")
         if at >= 0:
-            return offset + at + 1
-        offset += len(block)
-    return size
+            return length + at + 1
+        length += len(block)
+        if length >= MAX_LINE:
+            break
+    return 0
 
 
 def conclude(
@@ -92,10 +111,11 @@ def conclude(
 ) -> ValidationResult:
     """Put the results of all checks together, and look at everything that is not an image."""
     damaged: list[Damage] = []
-    checked = 0
+    checked = left_out = 0
     labelled: dict[str, RangeSet] = {}
     for result in results:
         checked += result.checked
+        left_out += result.left_out
         damaged += [Damage.from_dict(found) for found in result.damaged]
         labelled[result.font_id] = labelled.get(result.font_id, RangeSet()) | RangeSet.of(result.done)
     complete = before.complete
@@ -111,20 +131,20 @@ def conclude(
         if kept_text(tree, session) is None:
             damaged.append(Damage(layout.TEXT_FILE, "missing" if tree.size(layout.TEXT_FILE) is None else "different"))
     damaged += [Damage(layout.font_dir(font_id), "different") for font_id in sorted(barred_fonts(tree, session))]
+    redrawn = {one.font_id for one in damaged if one.kind == "redraws-differently"}
     for font in _reachable(tree, session):
         found = _font_damage(tree, session, font, before, labelled.get(font.font_id, RangeSet()), level, digests)
-        damaged += _not_told(tree, font.font_id, found, damaged)
+        damaged += _not_told(tree, font.font_id, found) if font.font_id in redrawn else found
         checked += 3
     damaged += [Damage(name, "foreign") for name in foreign_beside_images(tree, session)]
     damaged += [Damage(name, "litter") for name in sorted(before.staged) if tree.size(name) is not None]
-    return ValidationResult(not damaged, checked, tuple(damaged[:_MAX_TOLD]))
+    return ValidationResult(not damaged, checked, tuple(damaged[:_MAX_TOLD]), left_out + len(damaged[_MAX_TOLD:]))
 
 
-def _not_told(tree: Tree, font_id: str, found: Iterable[Damage], told: Sequence[Damage]) -> list[Damage]:
-    """`found` without the digest of labels that differs, where drawing again has `told` which of them are wrong."""
-    known = any(one.kind == "redraws-differently" and one.font_id == font_id for one in told)
+def _not_told(tree: Tree, font_id: str, found: Iterable[Damage]) -> list[Damage]:
+    """`found` of a font without the digest of labels that differs, as drawing again has told which of them are wrong."""
     digest = Damage(journal.file_of(tree, layout.samples_file(font_id)), "different", font_id)
-    return [one for one in found if not (known and one == digest)]
+    return [one for one in found if one != digest]
 
 
 def _state_file(tree: Tree, name: str, required: bool) -> str:
@@ -158,11 +178,13 @@ def _font_damage(
 ) -> Iterator[Damage]:
     """What is wrong with a font beside its images: labels that are missing, state files, images too many."""
     font_id = font.font_id
-    checkpoint = layout.checkpoint_file(font_id)
+    checkpoint, labels = layout.checkpoint_file(font_id), layout.samples_file(font_id)
+    if not before.complete and (journal.size(tree, labels) or 0) > before.most.get(font_id, 0):
+        yield Damage(journal.file_of(tree, labels), "corrupt-label", font_id)
     if tree.size(checkpoint) is not None and decode(tree.read(checkpoint)) is None:
         yield Damage(checkpoint, "corrupt", font_id)
     for index in before.promised.get(font_id, RangeSet()) - labelled:
-        yield Damage(journal.file_of(tree, layout.samples_file(font_id)), "missing-label", font_id, index)
+        yield Damage(journal.file_of(tree, labels), "missing-label", font_id, index)
     if before.complete:
         yield from _record_damage(tree, font_id, level, session.config.compress_metadata, digests)
     for name, index in images_in(tree, font_id, session.config):
@@ -210,7 +232,8 @@ def validate_session_integrity(
 ) -> ValidationResult:
     """All of it in this thread. `tell` gets the number of files looked at since the last time."""
     before = look_before(tree, session)
-    results = (run_check(tree, session, check, level, tell) for check in plan_checks(tree, session))
+    fonts = {font.font_id: font for font in _fonts(session)}
+    results = (run_check(tree, fonts[check.font_id], session.config, check, level, tell) for check in plan_checks(tree, session, before))
     return conclude(tree, session, before, results, level)
 
 

@@ -17,7 +17,7 @@ from fontmilld.core.ranges import RangeSet
 from fontmilld.store import gzipped, journal
 from fontmilld.store.files import LocalTree
 from fontmilld.store.litter import delete_project, foreign_names
-from fontmilld.store.verify import plan_checks, repair_plan, validate_session_integrity
+from fontmilld.store.verify import look_before, plan_checks, repair_plan, validate_session_integrity
 from fontmilld.testing.disk import Fault, SimulatedDisk, SimulatedKill
 from fontmilld.testing.export import PROJECT, SmallExport, small_session
 
@@ -149,7 +149,8 @@ def test_large_compressed_labels_are_checked_in_pieces_that_join():
     disk.uproot(f"{PROJECT}/{PACKED}")
     text = long_text()
     disk.plant(f"{PROJECT}/{PACKED}", "file", b"".join(gzipped.packed([text])))
-    checks = [check for check in plan_checks(LocalTree(PROJECT, kernel=disk), SESSION, 600_000) if check.font_id == "font-0"]
+    tree = LocalTree(PROJECT, kernel=disk)
+    checks = [check for check in plan_checks(tree, SESSION, look_before(tree, SESSION), 600_000) if check.font_id == "font-0"]
     assert len(checks) > 4 and checks[0].start == 0 and checks[-1].end == len(text)
     assert all(a.end == b.start and text[a.end - 1 : a.end] == b"\n" for a, b in itertools.pairwise(checks))
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from fontmilld.core.ranges import RangeSet
 from fontmilld.store import verify
 from fontmilld.store.checking import Check, CheckResult, Level, run_check
 from fontmilld.store.files import LocalTree
+from fontmilld.store.kernel import LinuxKernel
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.litter import delete_project, foreign_names, scan_existing_files
 from fontmilld.store.lock import Owner
@@ -165,10 +169,29 @@ def test_a_complete_project_without_its_summary_is_damaged_and_all_else_in_it_is
     assert found(disk, "full") == set()
 
 
-def test_a_project_that_a_crash_left_before_its_summary_is_not_called_damaged():
+def test_a_project_that_is_being_completed_is_not_called_damaged():
     disk = finished()
     change(disk, "summary.json", gone)
     disk.plant(f"{PROJECT}/{layout.LOCK_FILE}", "file", json.dumps(asdict(Owner.me("daemon"))).encode())
+    assert found(disk, "full") == set()
+
+
+@pytest.mark.parametrize("owner", [
+    replace(Owner.me("daemon"), started="1"), replace(Owner.me("daemon"), boot_id="another"), replace(Owner.me("daemon"), host="gone", boot_id="another"),
+])
+def test_the_lock_of_a_dead_process_does_not_hide_that_the_summary_is_gone(owner):
+    disk = finished()
+    change(disk, "summary.json", gone)
+    change(disk, "progress.json", told(status="completed", last_updated="2026-01-01T00:00:00.000+00:00"))
+    disk.plant(f"{PROJECT}/{layout.LOCK_FILE}", "file", json.dumps(asdict(owner)).encode())
+    assert found(disk, "full") == {("summary.json", "missing")}
+
+
+def test_a_project_that_another_machine_completes_just_now_is_not_called_damaged():
+    disk = finished()
+    change(disk, "summary.json", gone)
+    change(disk, "progress.json", told(status="completed", last_updated=datetime.now(UTC).isoformat()))
+    disk.plant(f"{PROJECT}/{layout.LOCK_FILE}", "file", json.dumps(asdict(replace(Owner.me("daemon"), host="another"))).encode())
     assert found(disk, "full") == set()
 
 
@@ -230,19 +253,24 @@ def test_a_session_that_goes_on_while_it_is_verified_is_not_called_damaged():
     change(disk, LABELS, lambda data: b"".join(lines[:2]))
     change(disk, "fonts/font-0/progress.json", gone)
     tree = tree_of(disk)
-    before, checks = verify.look_before(tree, SESSION), verify.plan_checks(tree, SESSION)
-    results = [run_check(tree, SESSION, check, "full") for check in checks]
+    before = verify.look_before(tree, SESSION)
+    results = [checked(tree, check) for check in verify.plan_checks(tree, SESSION, before)]
     for name in ("summary.json", "progress.json", LABELS, "fonts/font-0/progress.json"):
         change(disk, name, lambda data, name=name: whole[name])
     assert verify.conclude(tree, SESSION, before, results, "full").ok
     assert not verify.conclude(tree, SESSION, verify.look_before(tree, SESSION), results, "full").ok
 
 
+def checked(tree: LocalTree, check: Check) -> CheckResult:
+    (font,) = (font for font in SESSION.fonts if font.font_id == check.font_id)
+    return run_check(tree, font, SESSION.config, check, "full")
+
+
 @pytest.mark.parametrize("piece", [1, 400, 10**9])
 def test_pieces_of_any_size_cover_every_line_once(piece):
     tree = tree_of(finished())
-    checks = verify.plan_checks(tree, SESSION, piece)
-    results = [run_check(tree, SESSION, Check.from_dict(json.loads(json.dumps(c.to_dict()))), "full") for c in checks]
+    checks = verify.plan_checks(tree, SESSION, verify.look_before(tree, SESSION), piece)
+    results = [checked(tree, Check.from_dict(json.loads(json.dumps(check.to_dict())))) for check in checks]
     results = [CheckResult.from_dict(json.loads(json.dumps(result.to_dict()))) for result in results]
     assert sum(result.checked for result in results) == 24
     assert verify.conclude(tree, SESSION, verify.look_before(tree, SESSION), results, "full").ok
@@ -437,3 +465,88 @@ def test_a_link_in_place_of_a_folder_of_fonts_is_damage_not_an_error(folder, com
     result = validate_session_integrity(LocalTree(str(project)), SESSION, "full")
     barred = {"fonts/font-0"} if folder != "fonts" else {"fonts/font-0", "fonts/font-1"}
     assert {damage.file for damage in result.damaged if damage.kind == "different"} == barred
+
+
+def test_labels_of_garbage_are_counted_and_the_first_are_told():
+    disk = finished()
+    change(disk, LABELS, lambda data: data + b"x\n" * 50_000)
+    result = validate_session_integrity(tree_of(disk), SESSION, "full")
+    told = [damage.kind for damage in result.damaged]
+    assert set(told) == {"corrupt-label", "different"} and len(told) < 100
+    assert result.left_out > 1000 and result.damages == len(told) + result.left_out
+
+
+class CountingKernel(LinuxKernel):
+    """Counts the bytes that are read."""
+
+    taken = 0
+
+    def read(self, fd: int, count: int) -> bytes:
+        data = super().read(fd, count)
+        self.taken += len(data)
+        return data
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_hole_in_place_of_labels_is_not_read_to_its_end(complete, tmp_path):
+    path = str(tmp_path.resolve() / "project")
+    SmallExport(LinuxKernel(), path=path).run()
+    if not complete:
+        for name in ("summary.json", "fonts/font-0/progress.json"):
+            os.unlink(f"{path}/{name}")
+    with open(f"{path}/{LABELS}", "r+b") as labels:
+        labels.truncate(40 << 30)
+    kernel = CountingKernel()
+    result = validate_session_integrity(LocalTree(path, kernel=kernel), SESSION, "full")
+    assert LABELS in {damage.file for damage in result.damaged} and len(result.damaged) < 60
+    assert kernel.taken < 1 << 29
+
+
+def test_what_has_no_lines_is_parted_without_being_looked_through(tmp_path):
+    path = str(tmp_path.resolve() / "project")
+    SmallExport(LinuxKernel(), path=path).run()
+    with open(f"{path}/{LABELS}", "r+b") as labels:
+        labels.truncate(4 << 30)
+    kernel = CountingKernel()
+    tree = LocalTree(path, kernel=kernel)
+    before = replace(verify.look_before(tree, SESSION), most={font.font_id: 1 << 40 for font in SESSION.fonts})
+    checks = [check for check in verify.plan_checks(tree, SESSION, before) if check.font_id == "font-0"]
+    assert (checks[0].start, checks[-1].end) == (0, 4 << 30)
+    assert all(a.end == b.start for a, b in pairwise(checks))
+    assert kernel.taken < 1 << 27
+
+
+class LookedThrough(tuple[Any, ...]):
+    """A tuple that counts how often it is gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        LookedThrough.times += 1
+        return super().__iter__()
+
+
+def test_no_check_goes_through_all_fonts(monkeypatch):
+    times = []
+    for count in (2, 12):
+        disk, session = SimulatedDisk(), small_session(fonts=count)
+        SmallExport(disk, session).run()
+        monkeypatch.setattr(LookedThrough, "times", 0)
+        assert validate_session_integrity(tree_of(disk), replace(session, fonts=LookedThrough(session.fonts)), "quick").ok
+        times.append(LookedThrough.times)
+    assert times[0] == times[1]
+
+
+def test_recovery_reads_only_so_much_garbage_and_ends_in_the_same_tree():
+    disk = finished()
+    whole = disk.files(PROJECT)
+    change(disk, "summary.json", gone)
+    change(disk, LABELS, lambda data: data[:1] + b"x\n" * 1_000_000 + data)
+    turns: list[None] = []
+    tree = tree_of(disk)
+    recover(tree, SESSION, boot_id="boot", alive=lambda: turns.append(None))
+    tree.close()
+    assert len(turns) < 1000
+    SmallExport(disk, unfit=UNFIT).run()
+    assert {name: data for name, data in disk.files(PROJECT).items() if name.startswith("fonts/") and "progress" not in name} == {
+        name: data for name, data in whole.items() if name.startswith("fonts/") and "progress" not in name}
