@@ -41,7 +41,7 @@ from fontmilld.session import ManagedSession
 from fontmilld.settings import RELOADABLE, DaemonSettings, reloaded
 from fontmilld.store import writer as reports
 from fontmilld.store.preflight import discover_fonts, validate_output_path
-from fontmilld.store.state import KnownSession, SessionStateManager
+from fontmilld.store.state import EndedSession, KnownSession, SessionStateManager
 from fontmilld.store.writer import SessionWriter
 from fontmilld.watch import FileWatch
 
@@ -131,6 +131,7 @@ class Daemon:
             "pid": os.getpid(), "boot": self.boot, "uptime": round(time.monotonic() - self._born, 3),
             "workers": self.workers, "workers_ready": self._pool.alive, "worker_pids": self._pool.pids,
             "memory_share": round(self._memory.share, 3), "memory_short": self._memory.short, "without_core": self._pool.without_core,
+            "start_trouble": self._pool.start_trouble,
             "dropped_replies": self._server.dropped, "private": self.settings.private,
         }
 
@@ -160,6 +161,10 @@ class Daemon:
              fonts: tuple[FontProgress, ...] = ()) -> None:
         """Keep a status in the index; from any thread."""
         self._state.save_status(session_id, status, reasons, detail, fonts)
+
+    def recall(self, session_id: str) -> EndedSession | None:
+        """See Ports."""
+        return self._state.recall(session_id)
 
     def find_fonts(self, paths: tuple[str, ...], done: Callable[[list[str] | FontmillError], None]) -> None:
         """See Ports."""
@@ -211,6 +216,10 @@ class Daemon:
     def without_core(self) -> str:
         """See Ports."""
         return self._pool.without_core
+
+    def no_workers(self) -> str:
+        """See Ports."""
+        return self._pool.start_trouble if self._pool.hopeless else ""
 
     def watch_space(self, session: ManagedSession) -> None:
         """See Ports."""
@@ -322,5 +331,6 @@ class Daemon:
             writer.join(5.0)
         self._server.close()
         self._pool.kill()
+        self._launcher.close()
         self._state.close()
         self._loop.close()

@@ -52,6 +52,9 @@ class Errand(Protocol):
     def task_lost(self, serial: int) -> None:
         """A worker died with the task."""
 
+    def refuse(self, error: FontmillError) -> None:
+        """Nobody will take a task of it."""
+
 
 @dataclass
 class Redraw:
@@ -86,6 +89,12 @@ class Redraw:
         """See Errand."""
         self._given = True
         self.done(FontmillError("sample-poison", "Drawing this sample ended its process."))
+
+    def refuse(self, error: FontmillError) -> None:
+        """See Errand."""
+        if not self._given:
+            self._given = True
+            self.done(error)
 
 
 @dataclass
@@ -127,7 +136,7 @@ class Inspection:
         """A worker answered: a CheckDone, or a BatchFailed when it could not look."""
         del self._out[serial]
         if not isinstance(answer, CheckDone):
-            self._fail(FontmillError(answer.slug, answer.message, answer.details))
+            self.refuse(FontmillError(answer.slug, answer.message, answer.details))
             return
         result = CheckResult.from_dict(answer.result)
         self.results.append(result)
@@ -142,11 +151,12 @@ class Inspection:
         check = self._out.pop(serial)
         self._losses[check] = self._losses.get(check, 0) + 1
         if self._losses[check] >= ATTEMPTS:
-            self._fail(FontmillError("internal", "A part of the verification ends its worker.", {"font": check.font_id}))
+            self.refuse(FontmillError("internal", "A part of the verification ends its worker.", {"font": check.font_id}))
         else:
             self.checks.appendleft(check)
 
-    def _fail(self, error: FontmillError) -> None:
+    def refuse(self, error: FontmillError) -> None:
+        """See Errand."""
         if not self._ended:
             self._ended = True
             self.done(error)

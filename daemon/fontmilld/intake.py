@@ -16,7 +16,7 @@ from fontmilld.pool.messages import ProbeDone, SheetDone
 from fontmilld.render import naming
 
 SHOWN_REFUSALS = 20
-_NOT_OF_THE_FONT = ("invalid-argument", "internal")
+_NOT_OF_THE_FONT = ("invalid-argument", "no-workers")
 """What a probe answers where the request or the machine is to blame: no session begins."""
 
 

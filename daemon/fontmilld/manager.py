@@ -29,8 +29,8 @@ from fontmilld.waiting import WaitingRoom
 
 log = logging.getLogger(__name__)
 MAX_SESSIONS = 64
-OUT_OF_REACH = frozenset({"storage-failed", "path-unwritable", "path-unreadable", "disk-full", "project-owned"})
-"""Why a tree that is sound may not be opened now: not mounted yet, hung, full, or another daemon is at work in it."""
+OUT_OF_REACH = frozenset({"storage-failed", "path-unwritable", "path-unreadable", "path-not-allowed", "disk-full", "project-owned"})
+"""Why a tree that is sound may not be opened now: not mounted yet, hung, full, beneath no allowed root, or another daemon is at work in it."""
 Done = Callable[[Any], None]
 
 
@@ -218,6 +218,10 @@ class PersistentExportManager:
     def _strand(self, session: ManagedSession, error: FontmillError) -> None:
         """No tree of the session can be written now: it waits, paused, and `resume` tries again."""
         stranded = ManagedSession(session.session, self, NoWriter(), tracker=session.tracker)
+        known = None if session.session.fonts else self._ports.recall(session.id)
+        if known is not None:  # taken up from an earlier life, and nothing of its tree has been read
+            stranded = ManagedSession(known.session, self, NoWriter())
+            stranded.recall(known.fonts)
         stranded.strand(error)
         self._sessions[session.id] = stranded
         self.changed(stranded)
@@ -255,6 +259,8 @@ class PersistentExportManager:
         """Share the pool with other work than batches."""
         self._sharing.add(errand)
         errand.begin()
+        if cause := self._ports.no_workers():
+            self.no_worker_starts(cause, lasting=False)
 
     def resume_session(self, name: str) -> dict[str, Any]:
         """resumeSession: lift what a user may lift; the tree of a stranded session is opened again."""
@@ -334,6 +340,13 @@ class PersistentExportManager:
             for session in self._sessions.values():
                 if session.life.dispatching:
                     session.pause(Reason.CRASHLOOP, f"Worker {slot} keeps dying ({cause}).")
+
+    def no_worker_starts(self, cause: str, lasting: bool) -> None:
+        """There is no worker and none can be started: whoever waits for one is told, and in the end the sessions pause."""
+        why = f"No render process can be started: {cause.rstrip('.')}."
+        self._sharing.refuse_errands(FontmillError("no-workers", why))
+        for session in [session for session in self._sessions.values() if lasting and session.life.dispatching]:
+            session.pause(Reason.CRASHLOOP, why)
 
     def font_files(self) -> frozenset[str]:
         """The files that something is still to be drawn from."""

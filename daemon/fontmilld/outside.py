@@ -13,6 +13,7 @@ from fontmilld.ports import Writer
 from fontmilld.session import ManagedSession
 from fontmilld.store import writer as reports
 from fontmilld.store.ledger import SessionStore
+from fontmilld.store.state import EndedSession
 
 Opening = Callable[[], tuple[SessionStore, OpenTree]]
 
@@ -28,6 +29,9 @@ class Ports(Protocol):
     def publish(self, kind: str, session: str | None, data: Mapping[str, Any]) -> None: ...
     def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str,
              fonts: tuple[FontProgress, ...] = ()) -> None: ...
+
+    def recall(self, session_id: str) -> EndedSession | None:
+        """What the index knows of a session; None when that is nothing."""
 
     def find_fonts(self, paths: tuple[str, ...], done: Callable[[list[str] | FontmillError], None]) -> None:
         """discover_fonts in another thread; `done` on the loop."""
@@ -49,6 +53,9 @@ class Ports(Protocol):
 
     def without_core(self) -> str:
         """Why workers draw without the compiled core; "" when they draw with it."""
+
+    def no_workers(self) -> str:
+        """Why there is no worker, where none can be started; "" when there is one, or one may come."""
 
     def watch_space(self, session: ManagedSession) -> None:
         """Begin to watch the room on the session's file system."""

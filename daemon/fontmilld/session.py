@@ -6,12 +6,12 @@ It knows ports (a writer, an event sink, a clock), never sockets or paths. Nothi
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fontmill.errors import FontmillError
-from fontmill.model import ExportSession, FontInfo, Part, SessionSummary
+from fontmill.model import ExportSession, FontInfo, FontProgress, Part, SessionSummary
 from fontmilld.batches import Batches
 from fontmilld.core import layout
 from fontmilld.core.accounts import excluded_samples, font_entries, lacking_text, session_summary
@@ -125,19 +125,24 @@ class ManagedSession:
         self.life = Lifecycle(Phase.COMPLETED if ended.known.status == "completed" else Phase.FAILED)
         self.reason, self.last_updated = ended.known.detail, ended.known.last_updated
         self._stopped = True
-        for progress in ended.fonts:
-            self.tracker.restore_font(progress)
-        missing = {info.font_id for info in self.session.fonts} - {progress.font_name for progress in ended.fonts}
+        self.recall(ended.fonts)
+
+    def recall(self, fonts: Iterable[FontProgress]) -> None:
+        """Where the fonts stood when that was last noted in the index."""
+        known = {progress.font_name: progress for progress in fonts}
         for info in self.session.fonts:
             self._fonts[info.font_id] = info
-            if info.font_id in missing:
-                self.tracker.register_font(info.font_id, info.total_samples)
+            if info.font_id in known:
+                self.tracker.restore_font(known[info.font_id])
+            else:
+                self.tracker.register_font(info.font_id, info.total_samples, skipped=0 if info.accepted else info.total_samples)
         self._all_is_durable()
 
     def strand(self, error: FontmillError) -> None:
         """No tree of the session can be written now. What is made lies safe where it is."""
         self.reason = error.slug
         self.life = self.life.pause(Reason.FAULT)
+        self.pause_details[str(Reason.FAULT)] = error.message
         self.last_updated = self.around.utc()
         self._tell("session-paused", {"reason": str(Reason.FAULT), "detail": error.message})
 
@@ -568,6 +573,7 @@ class ManagedSession:
     def _persist(self) -> None:
         progress, life, session_id, note = self._progress(), self.life, self.id, self.around.note
         kept = tuple(sorted(str(reason) for reason in life.reasons & KEPT))
+        fonts = self.tracker.fonts(self.around.now())
         self._finish_fonts()
 
         def persist(store: SessionStore) -> None:
@@ -575,7 +581,7 @@ class ManagedSession:
                 store.save_progress(progress)
                 store.settle()
             finally:  # what a person wants is kept also when the output is full or broken
-                note(session_id, "paused" if kept else "active", kept, "")
+                note(session_id, "paused" if kept else "active", kept, "", fonts)
 
         self._call("persist", persist)
 

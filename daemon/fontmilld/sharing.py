@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection
 
+from fontmill.errors import FontmillError
 from fontmilld.inspection import Errand
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, RenderTask, Reply, Task
 from fontmilld.session import ManagedSession
@@ -24,6 +25,12 @@ class Sharing:
     def add(self, errand: Errand) -> None:
         """Share the pool with other work than batches."""
         self._errands.append(errand)
+
+    def refuse_errands(self, error: FontmillError) -> None:
+        """No worker will come to those that wait."""
+        waiting, self._errands = self._errands, deque()
+        for errand in waiting:
+            errand.refuse(error)
 
     def next_task(self, slot: int, sessions: Collection[ManagedSession]) -> tuple[FontContext, Task] | None:
         """An errand's task and a session's batch in turn."""

@@ -6,6 +6,8 @@ import errno
 
 import pytest
 
+from fontmill.errors import FontmillError
+from fontmilld.core.diagnosis import explain
 from fontmilld.session import ManagedSession
 from fontmilld.testing.house import House
 
@@ -112,3 +114,25 @@ def test_a_stranded_session_stands_in_nobodys_way(house, end):
     assert back.manager.drained
     if end == "cancel_session":
         assert (now(back, session)["status"], back.notes[session.id][0]) == ("failed", "failed")
+
+
+def test_of_a_session_beneath_no_allowed_root_is_told_why_it_waits_and_where_it_stood(house):
+    session = half_done(house)
+    house.manager.pause_session(session.id)
+    house.run(1)
+    house.manager.drain()
+    house.run(1)
+    stood = now(house, session)
+    assert 0 < stood["exported_samples"] < FONTS * SAMPLES
+    back = house.restarted()
+    back.out_of_reach, back.refusal = {"/out"}, FontmillError("path-not-allowed", "The path /out is outside the allowed roots.")
+    back.restore(session)
+    status, held = now(back, session), back.manager.find(session.id)
+    assert (status["status"], status["reason"]) == ("paused", "path-not-allowed")
+    assert {key: status[key] for key in ("total_samples", "exported_samples", "fonts")} == {
+        key: stood[key] for key in ("total_samples", "exported_samples", "fonts")}
+    assert "The path /out is outside the allowed roots." in " ".join(explain(status, held.pause_details, held.fonts()))
+    back.out_of_reach.clear()
+    back.manager.resume_session(session.id)
+    back.run(5)
+    assert (now(back, session)["status"], now(back, session)["exported_samples"]) == ("completed", FONTS * SAMPLES)

@@ -57,10 +57,10 @@ def test_a_machine_without_raqm_is_told_so():
 def test_where_no_process_starts_no_font_is_blamed():
     class Unable(Probes):
         def probe(self, source, settings, answer, samples=0):
-            answer(ProbeDone(1, "", (face(slug="internal"),)))
+            answer(ProbeDone(1, "", (face(slug="no-workers"),)))
 
     result, = taken_in(["/f/a.ttf", "/f/b.ttf"], Unable())
-    assert isinstance(result, FontmillError) and result.slug == "internal"
+    assert isinstance(result, FontmillError) and result.slug == "no-workers"
 
 
 @pytest.mark.parametrize("slug", ["font-crashed", "font-timed-out"])

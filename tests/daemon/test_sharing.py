@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+from typing import Any
+
+from fontmilld.inspection import Redraw
+from fontmilld.session import ManagedSession
 from fontmilld.testing.house import House
 
 
@@ -49,3 +54,41 @@ def test_a_session_that_was_paused_for_long_gets_its_share_and_no_more():
         house.loop.advance(0.2)
     gained = [s.status()["exported_samples"] - b for s, b in zip(sessions, before, strict=True)]
     assert min(gained) / max(gained) > 0.7, gained
+
+
+def without_workers(house: House) -> None:
+    house.processes.refuse = 1 << 30
+    for child in house.processes.born:
+        child.die(-signal.SIGKILL)
+    house.loop.settle()
+
+
+def redraw(session: ManagedSession, answers: list[Any]) -> Redraw:
+    return Redraw(session.session, session.path, session.session.fonts[0].font_id, 1, answers.append)
+
+
+def test_who_waits_for_a_worker_is_told_when_none_can_be_started():
+    house = House()
+    session, answers = house.start(), []
+    without_workers(house)
+    house.manager.run_errand(redraw(session, answers))
+    house.loop.advance(20)
+    house.manager.run_errand(redraw(session, answers))
+    assert [answer.slug for answer in answers] == ["no-workers", "no-workers"]
+    assert "Resource temporarily unavailable" in answers[0].message
+
+
+def test_sessions_pause_when_no_worker_can_be_started_for_long_and_say_why():
+    house = House()
+    session = house.start(samples=400, settle=False)
+    without_workers(house)
+    house.loop.advance(10)
+    assert session.status()["status"] == "active", "it may be a hiccup"
+    house.loop.advance(120)
+    assert session.status()["pause_reasons"] == ["crashloop"]
+    assert session.pause_details["crashloop"] == "No render process can be started: Resource temporarily unavailable."
+    house.processes.refuse = 0
+    house.loop.advance(60)
+    house.manager.resume_session(session.id)
+    house.run(5)
+    assert session.status()["status"] == "completed"

@@ -15,8 +15,8 @@ _WHAT_LIFTS: Final[Mapping[str, str]] = {
     Reason.DISK: "The file system of the output has too little room; make room, and it goes on by itself.",
     Reason.MEMORY: "Memory is short; it goes on by itself when some is free.",
     Reason.DRAIN: "The daemon is shutting down; it goes on when the daemon is back.",
-    Reason.CRASHLOOP: "Workers keep ending; see logs/errors.log of the project, then `fontmill resume`.",
-    Reason.FAULT: "The storage failed for good; mend it, then `fontmill resume`.",
+    Reason.CRASHLOOP: "Workers keep ending, or none can be started; see logs/errors.log of the project, then `fontmill resume`.",
+    Reason.FAULT: "The storage failed for good, or its folder cannot be used; mend that, then `fontmill resume`.",
 }
 _LIMITS: Final[Mapping[str, str]] = {
     "cpu": "drawing; more cores would make it faster",
@@ -42,12 +42,16 @@ def health(daemon: Map, sessions: Iterable[Map]) -> list[Check]:
     stuck = [f"{s['session_id']} ({', '.join(s['pause_reasons'])})" for s in sessions
              if s["status"] == "paused" and _TROUBLE.intersection(s["pause_reasons"])]
     return [
-        Check("workers", ready == wanted, f"{ready} of {wanted} are up"),
+        Check("workers", ready == wanted, f"{ready} of {wanted} are up{_trouble(daemon['start_trouble'])}"),
         Check("memory", not daemon["memory_short"], f"{daemon['memory_share']:.0%} of what fontmill may use is in use"),
         Check("sessions", not stuck, f"held up: {', '.join(stuck)}" if stuck else "none is held up"),
         Check("core", ok=True, detail=_core(daemon["without_core"])),
         Check("replies", not daemon["dropped_replies"], f"{daemon['dropped_replies']} could not be delivered"),
     ]
+
+
+def _trouble(cause: str) -> str:
+    return f"; the last that was started did not come up: {cause}" if cause else ""
 
 
 def _core(without: str) -> str:

@@ -37,6 +37,10 @@ QUEUE_DEPTH = 2
 STABLE_SECONDS = 60.0
 BOOT_SECONDS = 30.0
 EXIT_SECONDS = 0.02
+FAILED_STARTS = 3
+"""Of every slot, one after another, with no worker left: then nobody waits for one any longer."""
+LASTING_STARTS = 6
+"""Then it is no hiccup."""
 
 
 class Dispatcher(Protocol):
@@ -53,6 +57,9 @@ class Dispatcher(Protocol):
 
     def worker_died(self, slot: int, cause: str, crashloop: bool) -> None:
         """A worker ended without having been told to."""
+
+    def no_worker_starts(self, cause: str, lasting: bool) -> None:
+        """There is no worker, and none can be started; `lasting` when that has been so for many attempts. May be told again."""
 
 
 class Reactor(Protocol):
@@ -83,6 +90,7 @@ class Slot:
     born: float = 0.0
     deaths: tuple[float, ...] = ()
     attempt: int = 0
+    failed_starts: int = 0
     ended_by_us: str = ""
     hang_step: int = 0
     stack_file: str = ""
@@ -113,6 +121,8 @@ class Pool:
         self._stopping = False
         self.without_core = ""
         """Why workers draw without the compiled core; "" when they draw with it, and before one is ready."""
+        self.start_trouble = ""
+        """Why the last worker did not start; "" when it did."""
 
     def start(self, dispatcher: Dispatcher) -> None:
         """Fill every slot and begin to look for hung workers."""
@@ -125,6 +135,14 @@ class Pool:
     def alive(self) -> int:
         """Workers that are ready for work."""
         return sum(1 for slot in self.slots if slot.ready)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether there is no worker, and none could be started lately."""
+        return self._failed(FAILED_STARTS)
+
+    def _failed(self, starts: int) -> bool:
+        return not self.alive and all(slot.failed_starts >= starts for slot in self.slots)
 
     @property
     def pids(self) -> list[int]:
@@ -170,14 +188,22 @@ class Pool:
             return
         try:
             slot.child = self._spawn(slot.number)
-        except (OSError, EOFError) as error:
+        except OSError as error:
             slot.attempt += 1
             log.warning("worker %d cannot be started: %s", slot.number, error)
             self._reactor.call_later(max(1.0, backoff(slot.attempt, self._jitter())), lambda: self._fill(slot))
+            self._not_started(slot, error.strerror or str(error))
             return
         slot.born = self._reactor.now()
         slot.ready, slot.context, slot.ended_by_us, slot.hang_step = False, None, "", 0
         self._reactor.add_reader(slot.child.fileno(), lambda: self._on_readable(slot))
+
+    def _not_started(self, slot: Slot, cause: str) -> None:
+        assert self._dispatcher is not None
+        slot.failed_starts += 1
+        self.start_trouble = cause
+        if self.hopeless:
+            self._dispatcher.no_worker_starts(cause, self._failed(LASTING_STARTS))
 
     def _on_readable(self, slot: Slot) -> None:
         assert slot.child is not None
@@ -197,7 +223,7 @@ class Pool:
         assert self._dispatcher is not None
         slot.hang_step = 0
         if isinstance(message, Ready):
-            slot.ready = True
+            slot.ready, slot.failed_starts, self.start_trouble = True, 0, ""
             self.without_core = message.without_core if isinstance(message.without_core, str) else ""
         elif isinstance(message, BatchDone | BatchFailed | CheckDone | RedrawDone) and slot.tasks and slot.tasks[0].serial == message.serial:
             if fits(slot.tasks[0], message):
@@ -232,6 +258,8 @@ class Pool:
         slot.attempt = 0 if was_ready and now - slot.born > STABLE_SECONDS else slot.attempt + 1
         slot.deaths = (*(at for at in slot.deaths if now - at <= CRASHLOOP_WINDOW), *([] if slot.ended_by_us or culprit else [now]))
         self._dispatcher.worker_died(slot.number, cause, is_crashloop(slot.deaths, now))
+        if not was_ready:
+            self._not_started(slot, cause)
         self._reactor.call_later(backoff(slot.attempt - 1, self._jitter()) if slot.attempt > 1 else 0.0, lambda: self._fill(slot))
 
     def _culprit(self, slot: Slot, code: int | None) -> int | None:

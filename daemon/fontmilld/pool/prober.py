@@ -92,8 +92,8 @@ class Prober:
     def _begin(self) -> None:
         try:
             child = self._spawn()
-        except (OSError, EOFError) as error:
-            self._not_started(f"it cannot be started: {error}")
+        except OSError as error:
+            self._not_started(error.strerror or str(error))
             return
         prober = _Prober(child, self._reactor.now() + BOOT_SECONDS)
         self._probers.append(prober)
@@ -104,7 +104,7 @@ class Prober:
 
     def _not_started(self, cause: str) -> None:
         """Try again in a while; after too many attempts nobody is left waiting, unless another process is there to take the work."""
-        log.warning("a process that inspects fonts ended before it was ready: %s", cause)
+        log.warning("a process that inspects fonts was not made ready: %s", cause)
         self._boot_failures += 1
         if self._boot_failures >= BOOT_ATTEMPTS and not any(prober.ready for prober in self._probers):
             self._refuse_all(cause)
@@ -204,4 +204,4 @@ def _unable(task: ProbeTask | SheetTask, cause: str) -> ProbeDone | SheetDone:
     reason = f"No process that inspects fonts can be started ({cause})."
     if isinstance(task, SheetTask):
         return SheetDone(task.serial, b"", reason)
-    return ProbeDone(task.serial, "", ({"face_index": 0, "slug": "internal", "reason": reason, "record": {}},))
+    return ProbeDone(task.serial, "", ({"face_index": 0, "slug": "no-workers", "reason": reason, "record": {}},))

@@ -187,13 +187,46 @@ class Launcher:
         forkserver.ensure_running()
 
     def launch(self, main: Callable[..., None], *args: Any, stack_file: str = "") -> LocalChild:
-        """Start `main(socket, *args)` in a new child. `stack_file` receives its stack on SIGUSR1."""
+        """Start `main(socket, *args)` in a new child. `stack_file` receives its stack on SIGUSR1.
+
+        Raises OSError, with a sentence, when that is not possible now.
+        """
+        _refuse_if_stopped()
         ours, theirs = socket.socketpair()
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)  # the kernel gives what it allows
         process = self.context.Process(target=_child, args=(main, theirs, args, stack_file), daemon=True)
-        process.start()
-        theirs.close()
+        try:
+            process.start()
+        except EOFError as error:
+            ours.close()
+            raise OSError("the process that starts them ended: it may not have had room for another process or its memory") from error
+        finally:
+            theirs.close()
         return LocalChild(process, ours)
+
+    def close(self) -> None:
+        """Let the forkserver go on if it was stopped: the end of the children is heard through it."""
+        if (pid := _forkserver_pid()) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def _forkserver_pid() -> int | None:
+    pid: int | None = forkserver._forkserver._forkserver_pid
+    return pid
+
+
+def _refuse_if_stopped() -> None:
+    """Raise OSError where the forkserver is stopped: asked for a child, it would answer when it is let go on, perhaps never."""
+    pid = _forkserver_pid()
+    if pid is None:
+        return
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return  # it has ended; another one is started
+    if state in ("T", "t"):
+        raise OSError(f"the process that starts them, {pid}, is stopped; `kill -CONT {pid}` lets it go on")
 
 
 def _track_nothing() -> None:

@@ -65,7 +65,7 @@ class KnownSession:
 
 @dataclass(frozen=True, slots=True)
 class EndedSession:
-    """A session that has ended, and where its fonts stood then."""
+    """A session that has ended or cannot be taken up, and where its fonts stood when that was last noted."""
 
     known: KnownSession
     session: ExportSession
@@ -225,12 +225,18 @@ class SessionStateManager:
     def ended_sessions(self, limit: int) -> list[EndedSession]:
         """The latest `limit` that completed or failed, oldest first; those whose record is damaged are left out."""
         latest = self._select("WHERE status IN ('completed', 'failed') ORDER BY last_updated, session_id", ())[-limit:]
-        found = []
-        for known in latest:
-            with suppress(FontmillError, ValueError, TypeError):
-                session = self.load_session_state(known.session_id)
-                found.append(EndedSession(known, session, self._font_progress(known.session_id)))
-        return found
+        return [ended for known in latest if (ended := self._with_fonts(known)) is not None]
+
+    def recall(self, session_id: str) -> EndedSession | None:
+        """What is known of a session, and where its fonts stood when that was last noted; None where its record is damaged."""
+        known = self._select("WHERE session_id=?", (session_id,))
+        return self._with_fonts(known[0]) if known else None
+
+    def _with_fonts(self, known: KnownSession) -> EndedSession | None:
+        try:
+            return EndedSession(known, self.load_session_state(known.session_id), self._font_progress(known.session_id))
+        except (FontmillError, ValueError, TypeError):
+            return None
 
     def find_sessions_by_path(self, output_path: str) -> list[KnownSession]:
         """findSessionsByPath: sessions in this output folder, or of this project. `output_path` is resolved."""

@@ -161,6 +161,8 @@ class House:
         self.unfit: set[tuple[str, int]] = set()
         self.bad_fonts: set[str] = set()
         self.out_of_reach: set[str] = set()
+        self.refusal = FontmillError("path-unwritable")
+        self.known: dict[str, EndedSession] = {}
         self.events: list[tuple[str, str | None, dict[str, Any]]] = []
         self.notes: dict[str, tuple[str, tuple[str, ...]]] = {}
         self.ends: dict[str, tuple[str, tuple[FontProgress, ...]]] = {}
@@ -247,6 +249,9 @@ class House:
     def without_core(self) -> str:
         return self.no_core
 
+    def no_workers(self) -> str:
+        return self.pool.start_trouble if self.pool.hopeless else ""
+
     def publish(self, kind: str, session: str | None, data: Mapping[str, Any]) -> None:
         self.events.append((kind, session, dict(data)))
 
@@ -254,6 +259,9 @@ class House:
              fonts: tuple[FontProgress, ...] = ()) -> None:
         self.notes[session_id] = (status, reasons)
         self.ends[session_id] = (detail, fonts)
+
+    def recall(self, session_id: str) -> EndedSession | None:
+        return self.known.get(session_id)
 
     def find_fonts(self, paths: tuple[str, ...], done: Callable[[list[str] | FontmillError], None]) -> None:
         self.loop.post(lambda: done(list(paths)))
@@ -275,9 +283,8 @@ class House:
         moved = replace(session, output_path=output, parts=(*session.parts, left))
         return lambda: self._open(f"{output}/{session.project_name}", moved, None)
 
-    @staticmethod
-    def _refused() -> tuple[SessionStore, OpenTree]:
-        raise FontmillError("path-unwritable")
+    def _refused(self) -> tuple[SessionStore, OpenTree]:
+        raise self.refusal
 
     def _open(self, path: str, wanted: ExportSession | None, key: str | None) -> tuple[SessionStore, OpenTree]:
         tree = LocalTree(path, create=wanted is not None, kernel=self.disk)
@@ -357,8 +364,9 @@ class House:
         status, reasons = self.notes.get(session.id, ("active", ()))
         detail, fonts = self.ends.get(session.id, ("", ()))
         known = KnownSession(session.id, session.session.project_name, "/out", session.session.created_at, "", status, reasons, detail)
+        self.known[session.id] = EndedSession(known, session.session, fonts)
         if status in ("completed", "failed"):
-            self.manager.remember(EndedSession(known, session.session, fonts))
+            self.manager.remember(self.known[session.id])
         else:
             self.manager.restore(known)
         self.loop.settle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 from collections import deque
 from collections.abc import Callable
@@ -133,7 +134,7 @@ class ScriptedProcesses:
         """For Pool."""
         if self.refuse > 0:
             self.refuse -= 1
-            raise BlockingIOError("Resource temporarily unavailable")
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
         child = ScriptedChild(self.loop, slot)
         self.born.append(child)
         self.on_birth(child)

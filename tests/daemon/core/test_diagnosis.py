@@ -9,7 +9,7 @@ import pytest
 from fontmilld.core.diagnosis import explain, health
 from fontmilld.core.lifecycle import Reason
 
-WELL = {"workers": 2, "workers_ready": 2, "memory_share": 0.3, "memory_short": False, "dropped_replies": 0, "without_core": ""}
+WELL = {"workers": 2, "workers_ready": 2, "memory_share": 0.3, "memory_short": False, "dropped_replies": 0, "without_core": "", "start_trouble": ""}
 
 
 def status(**changes: Any) -> dict[str, Any]:
@@ -78,3 +78,8 @@ def test_many_fonts_with_missing_samples_are_summed_up() -> None:
     fonts = [font(f"f{n}", skipped=1, reason="cannot be opened") for n in range(9)]
     lines = explain(status(skipped_samples=9), {}, fonts)
     assert lines[-1] == "9 samples of 9 fonts are missing in all; `fontmill fonts` names them."
+
+
+def test_why_a_worker_is_missing_is_told() -> None:
+    (workers,) = [check for check in health({**WELL, "workers_ready": 1, "start_trouble": "no room"}, []) if check.name == "workers"]
+    assert (workers.ok, workers.detail) == (False, "1 of 2 are up; the last that was started did not come up: no room")

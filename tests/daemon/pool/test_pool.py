@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, Ready, RenderTask, Stop
-from fontmilld.pool.pool import QUEUE_DEPTH, HangLimits, Pool
+from fontmilld.pool.pool import FAILED_STARTS, LASTING_STARTS, QUEUE_DEPTH, HangLimits, Pool
 from fontmilld.pool.vitals import Doing, Vitals
 from fontmilld.testing.clock import FakeLoop
 from fontmilld.testing.pool import ScriptedProcesses, a_context, blank_done
@@ -27,6 +27,7 @@ class Work:
         self.answers: list[tuple[RenderTask, object]] = []
         self.lost: list[tuple[RenderTask, int | None]] = []
         self.deaths: list[tuple[int, str, bool]] = []
+        self.no_starts: list[tuple[str, bool]] = []
 
     def next_task(self, slot):
         if not self.todo:
@@ -44,6 +45,9 @@ class Work:
 
     def worker_died(self, slot, cause, crashloop):
         self.deaths.append((slot, cause, crashloop))
+
+    def no_worker_starts(self, cause, lasting):
+        self.no_starts.append((cause, lasting))
 
 
 class Bench:
@@ -418,3 +422,35 @@ def test_scribbled_shared_memory_reads_as_idle():
     Vitals(array, 0).beat(Doing.WRITING, 5, 6)
     pulse = Vitals(array, 0).read()
     assert (pulse.serial, pulse.index, pulse.doing) == (5, 6, Doing.WRITING)
+
+
+def test_where_no_worker_starts_it_is_told_within_seconds_and_tried_on():
+    b = Bench(2, batches=0)
+    b.processes.refuse = 2 * LASTING_STARTS
+    for slot in (0, 1):
+        b.child(slot).die(-signal.SIGKILL)
+    b.loop.advance(2 + 2 * FAILED_STARTS)
+    assert b.pool.hopeless and b.work.no_starts[0] == ("Resource temporarily unavailable", False)
+    b.loop.advance(120)
+    assert b.work.no_starts[-1] == ("Resource temporarily unavailable", True)
+    assert b.pool.alive == 2 and not b.pool.hopeless and b.pool.start_trouble == ""
+
+
+def test_workers_that_end_before_they_are_ready_have_not_started():
+    b = Bench(auto_ready=False)
+    for _ in range(FAILED_STARTS):
+        assert not b.pool.hopeless
+        b.child().die(1)
+        b.loop.advance(5)
+    assert b.pool.hopeless and b.work.no_starts == [("exit status 1", False)]
+    b.child().ready()
+    b.loop.settle()
+    assert not b.pool.hopeless
+
+
+def test_one_worker_that_does_not_start_beside_one_that_works_is_trouble_but_no_reason_to_give_up():
+    b = Bench(2)
+    b.processes.refuse = LASTING_STARTS
+    b.child(0).die(-signal.SIGKILL)
+    b.loop.advance(5)
+    assert b.pool.start_trouble and not b.pool.hopeless and b.work.no_starts == []

@@ -109,12 +109,12 @@ def test_processes_that_cannot_start_leave_nobody_waiting_and_blame_no_font() ->
         assert bench.child.alive, "another process is tried"
         bench.child.die(1)
         bench.loop.advance(BOOT_PAUSE)
-    assert bench.slugs() == ["internal", "internal"]
+    assert bench.slugs() == ["no-workers", "no-workers"]
     assert len(bench.processes.born) == BOOT_ATTEMPTS
 
 
 def test_a_start_that_fails_is_tried_again(bench: Bench) -> None:
-    bench.failures = [EOFError("unexpected EOF"), OSError("no process")]
+    bench.failures = [OSError("it ended"), OSError("no process")]
     bench.ask("/f/a.ttf", "/f/b.ttf")
     bench.loop.advance(2 * BOOT_PAUSE)
     for _ in range(2):
@@ -125,7 +125,7 @@ def test_a_start_that_fails_is_tried_again(bench: Bench) -> None:
     bench.loop.advance(60)  # the process at hand has gone, for want of work
     bench.ask("/f/c.ttf")
     bench.loop.advance(BOOT_PAUSE * BOOT_ATTEMPTS)
-    assert bench.slugs() == ["", "", "internal"]
+    assert bench.slugs() == ["", "", "no-workers"]
 
 
 def test_a_process_that_takes_no_work_is_replaced(bench: Bench) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from multiprocess import forkserver
 
 from fontmilld.pool.messages import BatchDone, BatchFailed, ProbeTask, Ready, decode, encode
 from fontmilld.pool.process import CHILD_NICENESS, KEPT_BYTES, RECEIVE_BYTES, Launcher, LocalChild, Wedged
@@ -204,3 +205,40 @@ def test_messages_are_whole_wherever_the_stream_was_cut(seed):
         theirs.close()
         assert child.receive() is None
     assert got == sent
+
+
+def stop_the_forkserver() -> int:
+    pid = forkserver._forkserver._forkserver_pid
+    os.kill(pid, signal.SIGSTOP)
+    os.waitpid(pid, os.WUNTRACED)  # it is stopped from here on
+    return pid
+
+
+def test_a_forkserver_that_is_stopped_is_not_waited_for(launch):
+    pid = stop_the_forkserver()
+    try:
+        with pytest.raises(OSError, match=f"{pid}, is stopped; `kill -CONT {pid}`"):
+            launch(children.echo)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    os.waitpid(pid, os.WCONTINUED)
+    assert isinstance(heard(launch(children.echo))[0], Ready)
+
+
+def test_a_supervisor_whose_forkserver_is_stopped_ends_all_the_same():
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import children, select, signal\n"
+        "from test_process import stop_the_forkserver\n"
+        "from fontmilld.pool.process import Launcher\n"
+        "def main():\n"
+        "    launcher = Launcher()\n"
+        "    child = launcher.launch(children.echo)\n"
+        "    select.select([child.fileno()], [], [])\n"
+        "    stop_the_forkserver()\n"
+        "    child.signal(signal.SIGKILL)\n"
+        "    launcher.close()\n"
+        "if __name__ == '__main__':\n"
+        "    main()\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(HERE)], check=True, timeout=LONG)
