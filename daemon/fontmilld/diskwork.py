@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from fontmill.errors import FontmillError, invalid
 from fontmill.model import ValidationResult
 from fontmilld.core import layout
+from fontmilld.core.lifecycle import recalled
 from fontmilld.manager import Done
 from fontmilld.opening import TreeOpener
 from fontmilld.pool.fontfile import font_digest, read_font
@@ -16,9 +17,9 @@ from fontmilld.store import journal
 from fontmilld.store.checking import CheckResult
 from fontmilld.store.files import LocalTree
 from fontmilld.store.litter import delete_project
-from fontmilld.store.lock import TreeLock
+from fontmilld.store.lock import TreeLock, living_owner
 from fontmilld.store.preflight import discover_fonts
-from fontmilld.store.sessions import describe, find_sessions, load_session
+from fontmilld.store.sessions import FoundSession, describe, find_sessions, load_session
 from fontmilld.store.verify import conclude, look_before, plan_checks
 
 
@@ -46,7 +47,7 @@ class DiskWork:
                 "session_id": found.session.session_id, "project_path": found.path, "completed": found.completed,
                 "total_samples": found.session.total_samples, "exported_samples": found.done_samples,
                 "failed_samples": found.failed_samples, "created_at": found.session.created_at,
-                "pause_reasons": [str(reason) for reason in _listed(found.progress.get("pause_reasons"))],
+                "pause_reasons": _pause_reasons(found),
             }
             for found in find_sessions(resolved)
         ]
@@ -132,8 +133,13 @@ class DiskWork:
         self._in_thread("match fonts", lambda: {_digest(path): path for path in discover_fonts(paths)}, done)
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _pause_reasons(found: FoundSession) -> list[str]:
+    """Those of its last word that still hold."""
+    if found.completed:
+        return []
+    attended = living_owner(found.path) is not None
+    life = recalled(found.progress.get("status"), found.progress.get("pause_reasons"), attended)
+    return sorted(str(reason) for reason in life.reasons)
 
 
 def _digest(path: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -17,15 +18,16 @@ import orjson
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, FontInfo
 from fontmilld.core import layout
-from fontmilld.core.accounts import excluded_samples, font_entries
+from fontmilld.core.accounts import font_entries
 from fontmilld.core.diagnosis import explain, missing
-from fontmilld.core.lifecycle import Phase, Reason
+from fontmilld.core.lifecycle import Lifecycle, Phase, recalled
 from fontmilld.core.progress import FontProgressTracker
+from fontmilld.status import status_object
 from fontmilld.store.checkpoint import FontState, decode
 from fontmilld.store.ending import read_file
 from fontmilld.store.files import LocalTree
 from fontmilld.store.lock import Owner, living_owner
-from fontmilld.store.parts import elsewhere, samples_of
+from fontmilld.store.parts import elsewhere
 from fontmilld.store.sessions import load_session, read_progress
 from fontmilld.store.tree import Tree
 
@@ -57,7 +59,7 @@ def read(verb: str, path: str) -> dict[str, Any]:
     finally:
         tree.close()
     owner = living_owner(path)
-    status = _status(session, path, tracker, told, completed) | {"owner": _shown(owner)}
+    status = _status(session, path, tracker, told, completed, owner)
     if verb == "status":
         return status
     fonts = font_entries(session, tracker, 0.0)
@@ -86,26 +88,28 @@ def _count(tracker: FontProgressTracker, session: ExportSession, info: FontInfo,
         tracker.fail(info.font_id, 0, reason)  # they are counted already: only the last reason is told
 
 
-def _status(session: ExportSession, path: str, tracker: FontProgressTracker, told: dict[str, Any], completed: bool) -> dict[str, Any]:
-    """The status object, from what the checkpoints and the project's own last word, `told`, say."""
-    known = told.get("status") if told.get("status") in ("paused", "failed") else "active"
-    status = "completed" if completed else str(known)
-    reasons = told.get("pause_reasons") if status == "paused" else ()
-    overall = tracker.overall(0.0).to_dict()
+def _status(session: ExportSession, path: str, tracker: FontProgressTracker, told: dict[str, Any], completed: bool,
+            owner: Owner | None) -> dict[str, Any]:
+    """The status object, from what the checkpoints and the project's own last word, `told`, say; and who works on it."""
+    life = Lifecycle(Phase.COMPLETED) if completed else recalled(told.get("status"), told.get("pause_reasons"), owner is not None)
+    running = life.dispatching and owner is not None
+    overall = tracker.overall(0.0)
+    if running:
+        overall = replace(overall, processing_rate=_figure(told, "processing_rate") or 0.0,
+                          estimated_time_remaining=_figure(told, "estimated_time_remaining"))
     return {
-        "session_id": session.session_id, "project_name": session.project_name, "output_path": session.output_path,
-        "project_path": path, "status": status, "phase": str(_PHASES.get(status, Phase.RENDERING)),
-        "pause_reasons": sorted(set(_REASONS) & set(map(str, reasons if isinstance(reasons, list) else ()))),
-        "reason": str(told.get("reason", "")) if status == "failed" else "", **overall,
-        "estimated_time_remaining": None, "excluded_samples": excluded_samples(session),
-        "durable_samples": overall["exported_samples"], "in_flight_samples": 0, "quiescent": True, "bottleneck": "",
-        "parts": [{"path": part.path, "samples": samples_of(part)} for part in session.parts],
-        "created_at": session.created_at, "last_updated": str(told.get("last_updated") or session.created_at),
+        **status_object(
+            session, path, life, overall, running=running, durable=overall.exported_samples,
+            last_updated=str(told.get("last_updated") or session.created_at),
+            reason=str(told.get("reason", "")) if life.phase is Phase.FAILED else "",
+            bottleneck=str(told.get("bottleneck", "")) if running else ""),
+        "owner": _shown(owner),
     }
 
 
-_PHASES: Final = {"completed": Phase.COMPLETED, "failed": Phase.FAILED}
-_REASONS: Final = tuple(str(reason) for reason in Reason)
+def _figure(told: dict[str, Any], name: str) -> float | None:
+    value = told.get(name)
+    return float(value) if isinstance(value, (int, float)) and value >= 0 else None
 
 
 def _lines(status: dict[str, Any], fonts: list[dict[str, Any]]) -> list[str]:

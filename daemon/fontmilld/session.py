@@ -14,7 +14,7 @@ from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, FontInfo, FontProgress, Part, SessionSummary
 from fontmilld.batches import Batches
 from fontmilld.core import layout
-from fontmilld.core.accounts import excluded_samples, font_entries, lacking_text, session_summary
+from fontmilld.core.accounts import font_entries, lacking_text, session_summary
 from fontmilld.core.lifecycle import KEPT, Lifecycle, Phase, Reason, Step
 from fontmilld.core.planning import Batch, SessionPlan
 from fontmilld.core.progress import FontProgressTracker
@@ -26,10 +26,11 @@ from fontmilld.logbook import Logbook
 from fontmilld.opening import OpenTree
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, ProbeDone
 from fontmilld.ports import NoWriter, Surroundings, Writer
+from fontmilld.status import status_object
 from fontmilld.store import writer as reports
 from fontmilld.store.checkpoint import FontState
 from fontmilld.store.ledger import SessionStore
-from fontmilld.store.parts import elsewhere, samples_of
+from fontmilld.store.parts import elsewhere
 from fontmilld.store.records import BatchRecord
 from fontmilld.store.state import EndedSession
 from fontmilld.trouble import StorageTrouble
@@ -447,8 +448,8 @@ class ManagedSession:
         return self.lock is None and self.life.ended
 
     def drain(self) -> None:
-        """The daemon is leaving: finish what is out and let go of the tree."""
-        progress = self._progress()
+        """The daemon is leaving: finish what is out and let go of the tree, which says what holds then."""
+        progress = {**self._status(self.life.left_alone(), self._durable, self.quiescent), **self.measured()}
         self._call("progress", lambda store: store.save_progress(progress, flush=True))
         self._stop_writer()
 
@@ -541,7 +542,8 @@ class ManagedSession:
             return
         self._finishing.add("")
         summary = self.summary()
-        progress = {**self._progress(), "status": "completed", "phase": str(Phase.COMPLETED), "quiescent": True}
+        completed = self.life.step(Step.FINISHED)  # when it is read, it is, and all that is on record is durable
+        progress = {**self._status(completed, summary.exported_samples, True), **self.measured()}
         self.book.write(layout.PERFORMANCE_LOG, "finished", {**progress["performance"], **progress["stats"]})
 
         def finish(store: SessionStore) -> None:
@@ -614,20 +616,12 @@ class ManagedSession:
 
     def status(self) -> dict[str, Any]:
         """The status object of docs/protocol.md."""
-        now = self.around.now()
-        overall = self.tracker.overall(now).to_dict()
-        running = self.life.dispatching
-        overall["processing_rate"] = overall["processing_rate"] if running else 0.0
-        overall["estimated_time_remaining"] = overall["estimated_time_remaining"] if running or self.life.phase is Phase.COMPLETED else None
-        return {
-            "session_id": self.id, "project_name": self.session.project_name, "output_path": self.session.output_path,
-            "project_path": self.path, "status": self.life.status, "phase": str(self.life.phase),
-            "pause_reasons": sorted(str(reason) for reason in self.life.reasons), "reason": self.reason, **overall,
-            "excluded_samples": excluded_samples(self.session), "durable_samples": self._durable, "in_flight_samples": self.in_flight,
-            "quiescent": self.quiescent, "bottleneck": self.tracker.bottleneck,
-            "parts": [{"path": part.path, "samples": samples_of(part)} for part in self.session.parts],
-            "created_at": self.session.created_at, "last_updated": self.last_updated,
-        }
+        return self._status(self.life, self._durable, self.quiescent)
+
+    def _status(self, life: Lifecycle, durable: int, quiescent: bool) -> dict[str, Any]:
+        return status_object(
+            self.session, self.path, life, self.tracker.overall(self.around.now()), running=self.life.dispatching, durable=durable,
+            last_updated=self.last_updated, reason=self.reason, in_flight=self.in_flight, quiescent=quiescent, bottleneck=self.tracker.bottleneck)
 
     def fonts(self) -> list[dict[str, Any]]:
         """Every accepted face and every refused file."""

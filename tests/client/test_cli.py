@@ -225,6 +225,23 @@ def test_a_last_word_of_work_under_way_is_told_where_the_folder_cannot_be_read(
     assert cli("fonts", str(tmp_path)).code == 1
 
 
+@pytest.mark.parametrize(("told", "stands"), [
+    ({"status": "paused", "pause_reasons": ["user"]}, True), ({"status": "paused", "pause_reasons": ["drain", "user"]}, False),
+    ({"status": "completed"}, True), ({"status": "failed"}, True), ({"status": "active"}, False),
+])
+def test_a_last_word_that_may_not_hold_any_more_is_held_against_the_folder(
+    cli: Cli, tmp_path: Path, told: dict[str, Any], stands: bool, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("FONTMILL_SOCKET", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr("fontmill.endpoint.SYSTEM_SOCKET", str(tmp_path / "none.sock"))
+    monkeypatch.setattr("fontmill.cli.sessions.read", lambda call, named: fake.status(exported_samples=17))
+    (tmp_path / "progress.json").write_text(json.dumps(fake.status(**told)))
+    (tmp_path / "session.json").write_text("{}")
+    shown = json.loads(cli("status", str(tmp_path), "--json").out)
+    assert shown["exported_samples"] == (10 if stands else 17)
+
+
 OPENING = fake.status(phase="preparing", total_samples=0, exported_samples=0, processing_rate=0.0, durable_samples=0, estimated_time_remaining=None, fonts={})
 
 

@@ -60,6 +60,37 @@ def test_a_run_that_has_just_begun_is_told_with_its_owner(tmp_path: Path) -> Non
     assert read("status", str(path))["owner"] is None
 
 
+def test_a_run_under_way_is_told_with_its_own_rate_and_one_that_has_ended_with_none(project: Path) -> None:
+    (project / "summary.json").unlink()
+    figures = {"processing_rate": 81.5, "estimated_time_remaining": 12.0, "bottleneck": "cpu"}
+    (project / "progress.json").write_text(json.dumps({"status": "active", **figures}))
+    with TreeLock(str(project), "daemon"):
+        told = read("status", str(project))
+        assert {name: told[name] for name in figures} == figures
+        (project / "progress.json").write_text(json.dumps({"status": "active", "processing_rate": "fast", "estimated_time_remaining": []}))
+        assert read("status", str(project))["processing_rate"] == 0.0
+        (project / "progress.json").write_text(json.dumps({"status": "active", **figures}))
+    told = read("status", str(project))
+    assert (told["processing_rate"], told["bottleneck"]) == (0.0, "")
+
+
+@pytest.mark.parametrize(("reasons", "left"), [
+    (["drain", "user"], ("paused", ["user"])), (["fault"], ("paused", ["fault"])), (["drain"], ("active", [])),
+    (["disk", "memory"], ("active", [])),
+])
+def test_a_reason_that_goes_by_itself_holds_only_while_somebody_works_on_the_project(
+    project: Path, reasons: list[str], left: tuple[str, list[str]],
+) -> None:
+    (project / "summary.json").unlink()
+    (project / "progress.json").write_text(json.dumps({"status": "paused", "pause_reasons": reasons}))
+    with TreeLock(str(project), "daemon"):
+        assert read("status", str(project))["pause_reasons"] == reasons
+    status = read("status", str(project))
+    assert (status["status"], status["pause_reasons"]) == left
+    told = " ".join(read("why", str(project))["lines"])
+    assert "shutting down" not in told and ("Nobody works on it" in told) == (left[0] == "active")
+
+
 @pytest.mark.parametrize("told", ["", "[]", '{"status": 7, "pause_reasons": "user", "last_updated": []}', '{"status": "paused"}'])
 def test_no_progress_file_is_believed_further_than_it_can_be(project: Path, told: str) -> None:
     (project / "summary.json").unlink()

@@ -32,6 +32,11 @@ def is_whole(house: House, samples: int = 40) -> bool:
     return True
 
 
+def progress_told(house: House) -> dict:
+    """The project's own last word."""
+    return orjson.loads(house.files()["progress.json"])
+
+
 def counts_add_up(status) -> bool:
     return status["total_samples"] == status["exported_samples"] + status["failed_samples"] + status["skipped_samples"]
 
@@ -160,6 +165,48 @@ def test_completing_as_it_stands_counts_the_rest_as_skipped():
     status = session.status()
     assert status["status"] == "completed" and status["skipped_samples"] > 0 and counts_add_up(status)
     assert summaries[0].skipped_samples == status["skipped_samples"]
+
+
+@pytest.mark.parametrize("durability", ["batch", "relaxed"])
+def test_what_a_completed_project_says_of_itself_is_what_its_session_says(durability):
+    house = House()
+    session = house.start(settle=False, samples=500, durability=durability)
+    session.pause(Reason.USER)
+    house.run(5)
+    house.manager.complete_session(session.id, lambda summary: None)
+    house.run(5)
+    told, status = progress_told(house), session.status()
+    assert (told["status"], told["pause_reasons"]) == ("completed", [])
+    changing = {"last_updated"}
+    assert {k: told[k] for k in status.keys() - changing} == {k: status[k] for k in status.keys() - changing}
+
+
+@pytest.mark.parametrize(("paused", "left"), [(True, ("paused", ["user"])), (False, ("active", []))])
+def test_the_tree_of_a_daemon_that_has_left_tells_of_no_reason_that_left_with_it(paused, left):
+    house = House()
+    session = house.start(settle=False, samples=500)
+    if paused:
+        house.manager.pause_session(session.id)
+    house.manager.drain()
+    house.run(5)
+    assert "drain" in progress_told(house)["pause_reasons"], "it holds as long as the daemon is there"
+    session.drain()
+    house.run(1)
+    told = progress_told(house)
+    assert (told["status"], told["pause_reasons"]) == left
+    assert (told["processing_rate"], told["quiescent"]) == (0.0, True)
+
+
+def test_the_rate_that_a_running_project_says_is_that_of_its_session():
+    house = House()
+    session = house.start(settle=False, samples=5000)
+    house.busy = True
+    for _ in range(30):
+        house.work_off()
+        house.loop.advance(0.2)
+    told, rate = progress_told(house), session.status()["processing_rate"]
+    assert told["status"] == "active"
+    assert rate > 0 and told["processing_rate"] == pytest.approx(rate, rel=0.5)
 
 
 def test_completing_while_a_worker_dies_still_comes_to_its_end():

@@ -10,6 +10,7 @@ from fontmill.cli.arguments import Invocation
 from fontmill.cli.ondisk import is_project, last_told, only_on_disk, read
 from fontmill.cli.simple import lines
 from fontmill.cli.text import (
+    SELF_HEALING,
     clean,
     count,
     daemon_lines,
@@ -72,9 +73,9 @@ def status(call: Invocation) -> int:
 
 
 def _from_folder(call: Invocation, named: str) -> dict[str, Any] | None:
-    """The status that a project's folder tells: its last word, unless that is of work under way, which may have ended since."""
+    """The status that a project's folder tells: its last word, unless that need not hold any more."""
     told = last_told(named)
-    if is_project(named) and (told is None or told["status"] == "active"):
+    if is_project(named) and (told is None or _may_have_passed(told)):
         try:
             return read(call, named)
         except FontmillError:
@@ -83,6 +84,11 @@ def _from_folder(call: Invocation, named: str) -> dict[str, Any] | None:
     if told is not None:
         call.output.note(f"No daemon knows it; this is what the project itself said last, at {clean(told.get('last_updated', '?'))}.")
     return told
+
+
+def _may_have_passed(told: Mapping[str, Any]) -> bool:
+    """Whether a last word is of work under way, which may have ended since, or of a pause that goes by itself."""
+    return told["status"] == "active" or any(str(reason) in SELF_HEALING for reason in told["pause_reasons"])
 
 
 def listing(call: Invocation) -> int:

@@ -22,6 +22,7 @@ class Reason(enum.StrEnum):
 
 
 LIFTED_BY_RESUME = frozenset({Reason.USER, Reason.CRASHLOOP, Reason.FAULT})
+"""What a person lifts. The others go by themselves, at the latest with the daemon that found them."""
 KEPT = frozenset({Reason.USER, Reason.CRASHLOOP})
 """What outlives the daemon; the others are found out anew. A power cut looks like a fault a moment before it is one."""
 
@@ -83,6 +84,10 @@ class Lifecycle:
         """Remove reasons; others keep the session paused."""
         return replace(self, reasons=self.reasons - set(reasons))
 
+    def left_alone(self) -> Lifecycle:
+        """What holds once no daemon has the session any more."""
+        return self.lift(*(self.reasons - LIFTED_BY_RESUME))
+
     @property
     def dispatching(self) -> bool:
         """Whether new batches may be given out."""
@@ -104,3 +109,12 @@ class Lifecycle:
 
 
 _ENDED = {Phase.COMPLETED: "completed", Phase.FAILED: "failed"}
+
+
+def recalled(status: object, pause_reasons: object, attended: bool) -> Lifecycle:
+    """The life that an unfinished project's own last word tells of, whatever it holds; `attended`: a daemon has it now."""
+    if status == "failed":
+        return Lifecycle(Phase.FAILED)
+    told = pause_reasons if status == "paused" and isinstance(pause_reasons, list) else ()
+    life = Lifecycle(Phase.RENDERING, frozenset(reason for reason in Reason if str(reason) in told))
+    return life if attended else life.left_alone()

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fontmill.errors import FontmillError
-from fontmilld.core.lifecycle import KEPT, LIFTED_BY_RESUME, TABLE, TERMINAL, Lifecycle, Phase, Reason, Step
+from fontmilld.core.lifecycle import (
+    KEPT,
+    LIFTED_BY_RESUME,
+    TABLE,
+    TERMINAL,
+    Lifecycle,
+    Phase,
+    Reason,
+    Step,
+    recalled,
+)
 
 reasons = st.sampled_from(list(Reason))
 moves = st.lists(st.one_of(
@@ -81,3 +91,22 @@ def test_resume_lifts_what_a_person_may_lift_and_nothing_that_is_found_out_anew(
 @pytest.mark.parametrize("phase", Phase)
 def test_the_status_is_one_of_the_original_four(phase):
     assert Lifecycle(phase).status in {"active", "paused", "completed", "failed"}
+
+
+words = st.one_of(st.none(), st.integers(), st.text(), st.lists(st.text()), st.sampled_from(["active", "paused", "failed", "completed"]))
+
+
+@given(words, st.one_of(words, st.lists(st.one_of(reasons.map(str), words))), st.booleans())
+def test_what_is_recalled_holds_only_reasons_that_can_still_hold(status, told, attended):
+    life = recalled(status, told, attended)
+    assert life.status in {"active", "paused", "failed"}
+    assert not life.reasons or (status == "paused" and all(str(reason) in told for reason in life.reasons))
+    if not attended:
+        assert life.reasons <= LIFTED_BY_RESUME
+        assert life == recalled(status, told, True).left_alone()
+
+
+@given(st.sets(reasons, min_size=1))
+def test_what_is_laid_down_by_a_daemon_that_leaves_is_what_is_recalled_when_it_is_gone(paused):
+    laid_down = Lifecycle(Phase.RENDERING, frozenset(paused)).left_alone()
+    assert recalled(laid_down.status, sorted(map(str, laid_down.reasons)), False) == laid_down
