@@ -229,6 +229,11 @@ class ExportSession(Record):
     parts: tuple[Part, ...] = ()
 
     @property
+    def project_path(self) -> str:
+        """The folder of the project."""
+        return f"{self.output_path.rstrip('/')}/{self.project_name}"
+
+    @property
     def total_samples(self) -> int:
         """Requested pairs, refused fonts included (they count as skipped)."""
         return sum(font.total_samples for font in self.fonts)

@@ -88,7 +88,7 @@ class Daemon:
     def run(self) -> None:
         """Serve until told to shut down."""
         self._loop.on_signals((signal.SIGTERM, signal.SIGINT), lambda _: self.shut_down())
-        self._pool.start(self.manager)
+        self._pool.start(self.manager.sharing)
         self._loop.after_turn(self._pool.feed)
         self._take_up(self._state.sessions())
         if self._state.lost and not self.settings.private:

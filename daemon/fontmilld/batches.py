@@ -30,7 +30,7 @@ class Drawn(Protocol):
     """The session as its batches see it."""
 
     writer: Writer
-    around: Surroundings[Any]
+    around: Surroundings
     tracker: FontProgressTracker
     book: Logbook
 

@@ -9,8 +9,8 @@ from fontmill.errors import FontmillError, invalid
 from fontmill.model import ValidationResult
 from fontmilld.core import layout
 from fontmilld.core.lifecycle import recalled
-from fontmilld.manager import Done
 from fontmilld.opening import TreeOpener
+from fontmilld.outside import Done
 from fontmilld.pool.fontfile import font_digest, read_font
 from fontmilld.projects import CheckPlan, Recorded
 from fontmilld.store import journal

@@ -17,7 +17,7 @@ Write = Callable[[SessionStore], None]
 class Logbook:
     """Lines go through `call`, in order. `told` is called when lines that waited are gone. Before `open` and after `close` none is written."""
 
-    def __init__(self, around: Surroundings[Any], call: Callable[[Write], None], told: Callable[[], None]) -> None:
+    def __init__(self, around: Surroundings, call: Callable[[Write], None], told: Callable[[], None]) -> None:
         self._around, self._call, self._told = around, call, told
         self._logs: SessionLogs | None = None
         self._held: list[tuple[str, dict[str, Any]]] = []

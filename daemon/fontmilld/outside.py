@@ -6,29 +6,24 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from fontmill.errors import FontmillError
-from fontmill.model import ExportSession, FontProgress, Part
+from fontmill.model import ExportSession, Part
 from fontmilld.intake import StartRequest
 from fontmilld.opening import Mend, OpenTree
-from fontmilld.ports import Writer
+from fontmilld.ports import Surroundings, Writer
 from fontmilld.session import ManagedSession
 from fontmilld.store import writer as reports
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.state import EndedSession
 
 Opening = Callable[[], tuple[SessionStore, OpenTree]]
+Done = Callable[[Any], None]
+"""Gets a result or a FontmillError, once."""
 
 
-class Ports(Protocol):
-    """What the manager needs of the rest of the daemon."""
+class Ports(Surroundings, Protocol):
+    """What the manager, and the sessions, need of the rest of the daemon."""
 
     workers: int
-
-    def now(self) -> float: ...
-    def utc(self) -> str: ...
-    def call_later(self, delay: float, callback: Callable[[], None]) -> None: ...
-    def publish(self, kind: str, session: str | None, data: Mapping[str, Any]) -> None: ...
-    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str,
-             fonts: tuple[FontProgress, ...] = ()) -> None: ...
 
     def recall(self, session_id: str) -> EndedSession | None:
         """What the index knows of a session; None when that is nothing."""
@@ -50,9 +45,6 @@ class Ports(Protocol):
 
     def writer(self, opening: Opening, post: Callable[[reports.Report], None], name: str) -> Writer:
         """A started writer thread whose reports arrive on the loop."""
-
-    def without_core(self) -> str:
-        """Why workers draw without the compiled core; "" when they draw with it."""
 
     def no_workers(self) -> str:
         """Why there is no worker, where none can be started; "" when there is one, or one may come."""

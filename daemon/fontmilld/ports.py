@@ -1,4 +1,4 @@
-"""What a session needs of the daemon: a writer for its tree, and surroundings with a clock, events and an index."""
+"""What a session needs of the daemon: a writer for its tree, surroundings with a clock, events and an index, and an owner."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class NoWriter:
         then()
 
 
-class Surroundings(Protocol[SessionT_contra]):
+class Surroundings(Protocol):
     """The daemon as its sessions see it."""
 
     def now(self) -> float:
@@ -60,12 +60,16 @@ class Surroundings(Protocol[SessionT_contra]):
     def without_core(self) -> str:
         """Why workers draw without the compiled core; "" when they draw with it."""
 
-    def move(self, session: SessionT_contra) -> bool:
-        """Go on in the next fallback path; False when there is none."""
+    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str,
+             fonts: tuple[FontProgress, ...] = ()) -> None:
+        """Keep the status, and that of the fonts, in the index. Called in the writer's thread."""
+
+
+class Owner(Protocol[SessionT_contra]):
+    """Who has a session, as it sees him."""
 
     def changed(self, session: SessionT_contra) -> None:
         """The session's status changed in a way that somebody may wait for."""
 
-    def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str,
-             fonts: tuple[FontProgress, ...] = ()) -> None:
-        """Keep the status, and that of the fonts, in the index. Called in the writer's thread."""
+    def move(self, session: SessionT_contra) -> bool:
+        """Go on in the next fallback path; False when there is none."""

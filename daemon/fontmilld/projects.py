@@ -19,8 +19,9 @@ from fontmilld.core import layout
 from fontmilld.core.lifecycle import KEPT, Reason
 from fontmilld.core.ranges import RangeSet
 from fontmilld.inspection import Inspection, Redraw
-from fontmilld.manager import Done, PersistentExportManager
+from fontmilld.manager import PersistentExportManager
 from fontmilld.opening import Mend
+from fontmilld.outside import Done
 from fontmilld.pool.messages import RedrawDone
 from fontmilld.session import ManagedSession
 from fontmilld.store.checking import Check, CheckResult
@@ -138,13 +139,13 @@ class ProjectOperations:
             inspection = Inspection(
                 plan.session, plan.path, level, deque(plan.checks),
                 conclude=lambda results: self._ports.conclude(plan, results, level, ended),
-                done=ended, now=self._manager.now,
-                tell=lambda told: self._manager.publish("verify-progress", session_id, told))
+                done=ended, now=self._manager.ports.now,
+                tell=lambda told: self._manager.ports.publish("verify-progress", session_id, told))
             self._manager.run_errand(inspection)
 
         def ended(result: ValidationResult | FontmillError) -> None:
             if isinstance(result, ValidationResult):
-                self._manager.publish("verify-completed", None, {"ok": result.ok, "checked": result.checked, "damaged": result.damages})
+                self._manager.ports.publish("verify-completed", None, {"ok": result.ok, "checked": result.checked, "damaged": result.damages})
             done(result)
 
         self._ports.plan_checks(self._path_of(name), planned)

@@ -25,7 +25,7 @@ from fontmilld.intake import changed_into
 from fontmilld.logbook import Logbook
 from fontmilld.opening import OpenTree
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, ProbeDone
-from fontmilld.ports import NoWriter, Surroundings, Writer
+from fontmilld.ports import NoWriter, Owner, Surroundings, Writer
 from fontmilld.status import status_object
 from fontmilld.store import writer as reports
 from fontmilld.store.checkpoint import FontState
@@ -45,7 +45,8 @@ class ManagedSession:
     """See the module. Every method is called on the loop's thread."""
 
     session: ExportSession
-    around: Surroundings[ManagedSession]
+    around: Surroundings
+    owner: Owner[ManagedSession]
     writer: Writer
     life: Lifecycle = field(default_factory=Lifecycle)
     tracker: FontProgressTracker = field(default_factory=FontProgressTracker)
@@ -74,7 +75,7 @@ class ManagedSession:
     _trouble: StorageTrouble = field(init=False)
 
     def __post_init__(self) -> None:
-        self.book = Logbook(self.around, lambda write: self._call("log", write), lambda: self.around.changed(self))
+        self.book = Logbook(self.around, lambda write: self._call("log", write), lambda: self.owner.changed(self))
         self.batches = Batches(self)
         self._trouble = StorageTrouble(self)
 
@@ -88,7 +89,7 @@ class ManagedSession:
     @property
     def path(self) -> str:
         """The project's folder."""
-        return f"{self.session.output_path.rstrip('/')}/{self.session.project_name}"
+        return self.session.project_path
 
     def open(self, tree: OpenTree) -> None:
         """The writer has opened the tree: plan what recovery left to do."""
@@ -241,7 +242,7 @@ class ManagedSession:
         if not self.batches.out:
             if self.life.reasons and self.session.config.durability == "relaxed":
                 self._persist()  # what was in flight at the pause is made durable, too
-            self.around.changed(self)
+            self.owner.changed(self)
 
     # Reports of the writer ---------------------------------------------------------------------------
 
@@ -251,7 +252,7 @@ class ManagedSession:
         if handler is not None:
             handler(self, report)
         self._end_if_failed()
-        self.around.changed(self)
+        self.owner.changed(self)
 
     def _on_durable(self, report: reports.Durable) -> None:
         self._trouble.passed()
@@ -352,7 +353,7 @@ class ManagedSession:
         """The path has failed for good: pause, and go on elsewhere when there is a fallback."""
         self.pause(Reason.FAULT, error.message)
         if not self.moving and not self.life.ended:
-            self.moving = self.around.move(self)
+            self.moving = self.owner.move(self)
 
     def left_behind(self) -> Part:
         """What this tree holds on record: the account that a fallback tree keeps of it."""
@@ -612,7 +613,7 @@ class ManagedSession:
         else:
             self.book.hold(kind, data)
         self.around.publish(kind, self.id, data)
-        self.around.changed(self)
+        self.owner.changed(self)
 
     def status(self) -> dict[str, Any]:
         """The status object of docs/protocol.md."""

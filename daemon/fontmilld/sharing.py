@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from fontmill.errors import FontmillError
+from fontmilld.conditions import Conditions
+from fontmilld.core.lifecycle import Reason
 from fontmilld.inspection import Errand
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, RenderTask, Reply, Task
+from fontmilld.registry import Registry
 from fontmilld.session import ManagedSession
+
+log = logging.getLogger(__name__)
 
 
 class Sharing:
-    """What is out, and whose it is. `workers` is how many the pool has."""
+    """What is out, and whose it is (see pool.Dispatcher). `workers` is how many the pool has."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, registry: Registry, conditions: Conditions,
+                 publish: Callable[[str, str | None, Mapping[str, Any]], None]) -> None:
         self._workers = workers
+        self._registry = registry
+        self._conditions = conditions
+        self._publish = publish
         self._tasks: dict[int, ManagedSession | Errand] = {}
         self._errands: deque[Errand] = deque()
         self._serial = 0
@@ -26,17 +37,13 @@ class Sharing:
         """Share the pool with other work than batches."""
         self._errands.append(errand)
 
-    def refuse_errands(self, error: FontmillError) -> None:
-        """No worker will come to those that wait."""
-        waiting, self._errands = self._errands, deque()
-        for errand in waiting:
-            errand.refuse(error)
-
-    def next_task(self, slot: int, sessions: Collection[ManagedSession]) -> tuple[FontContext, Task] | None:
-        """An errand's task and a session's batch in turn."""
+    def next_task(self, slot: int) -> tuple[FontContext, Task] | None:
+        """An errand's task and a session's batch in turn; nothing while memory is short."""
+        if self._conditions.short_of_memory:
+            return None
         if self._serial % 2:
-            return self._next_of_errands() or self._next_batch(slot, sessions)
-        return self._next_batch(slot, sessions) or self._next_of_errands()
+            return self._next_of_errands() or self._next_batch(slot)
+        return self._next_batch(slot) or self._next_of_errands()
 
     def _next_of_errands(self) -> tuple[FontContext, Task] | None:
         while self._errands:
@@ -48,9 +55,9 @@ class Sharing:
             self._errands.popleft()
         return None
 
-    def _next_batch(self, slot: int, sessions: Collection[ManagedSession]) -> tuple[FontContext, Task] | None:
+    def _next_batch(self, slot: int) -> tuple[FontContext, Task] | None:
         """A batch of the session that has had the least of the pool so far."""
-        hungry = [session for session in sessions if session.hungry]
+        hungry = [session for session in self._registry.sessions if session.hungry]
         for session in hungry:
             if session.id not in self._served:  # who comes, or comes back, makes nobody else wait for it to catch up
                 session.used_seconds = max(session.used_seconds, self._share)
@@ -68,7 +75,7 @@ class Sharing:
                 return context, RenderTask(serial, session.id, batch.font_id, batch.first, batch.last)
         return None
 
-    def task_ended(self, task: Task, answer: Reply) -> None:
+    def task_ended(self, slot: int, task: Task, answer: Reply) -> None:
         """A worker answered: tell the task's owner."""
         owner = self._tasks.pop(task.serial)
         if not isinstance(owner, ManagedSession):
@@ -87,3 +94,21 @@ class Sharing:
                 self._errands.append(owner)
         else:
             owner.batch_lost(task.serial, culprit)
+
+    def worker_died(self, slot: int, cause: str, crashloop: bool) -> None:
+        """A worker ended unasked; too often, and its sessions pause."""
+        log.warning("worker %d ended: %s", slot, cause)
+        self._publish("worker-died", None, {"worker": slot, "cause": cause})
+        if crashloop:
+            for session in self._registry.sessions:
+                if session.life.dispatching:
+                    session.pause(Reason.CRASHLOOP, f"Worker {slot} keeps dying ({cause}).")
+
+    def no_worker_starts(self, cause: str, lasting: bool) -> None:
+        """There is no worker and none can be started: whoever waits for one is told, and in the end the sessions pause."""
+        why = f"No render process can be started: {cause.rstrip('.')}."
+        waiting, self._errands = self._errands, deque()
+        for errand in waiting:
+            errand.refuse(FontmillError("no-workers", why))
+        for session in [session for session in self._registry.sessions if lasting and session.life.dispatching]:
+            session.pause(Reason.CRASHLOOP, why)

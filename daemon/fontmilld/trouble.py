@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
 from fontmill.errors import FontmillError
 from fontmilld.core import layout, pacing
@@ -22,7 +22,7 @@ class Afflicted(Protocol):
     """The session as its trouble sees it."""
 
     writer: Writer
-    around: Surroundings[Any]
+    around: Surroundings
     book: Logbook
 
     @property

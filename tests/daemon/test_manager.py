@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from fontmill.errors import FontmillError
-from fontmilld.manager import MAX_SESSIONS
+from fontmilld.starting import MAX_SESSIONS
 from fontmilld.testing.house import House
 
 

@@ -177,7 +177,7 @@ class House:
         self.probes = Probes()
         self.manager = PersistentExportManager(self, self.probes)
         self.pool = Pool(self.workers, self.processes.spawn, self.processes.pulse, self.loop, HangLimits(), lambda: 1.0)
-        self.pool.start(self.manager)
+        self.pool.start(self.manager.sharing)
         self.loop.after_turn(self.pool.feed)
 
     # What the workers do -----------------------------------------------------------------------------
