@@ -1,8 +1,6 @@
 """`python -m fontmilld`."""
 
-import sys
-
-from fontmilld.cli import main
+from fontmilld.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

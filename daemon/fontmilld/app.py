@@ -47,7 +47,6 @@ from fontmilld.watch import FileWatch
 
 log = logging.getLogger(__name__)
 DRAIN_SECONDS = 25.0
-DRAIN_POLL_SECONDS = 0.05
 LOCK_BEAT_SECONDS = 10.0
 ATTEND_SECONDS = 1.0
 MAX_PROBERS = 4
@@ -65,7 +64,7 @@ class Daemon:
         self._born = time.monotonic()
         self._launcher = launcher
         self._array = make_array(launcher.context, settings.workers)
-        self._state = SessionStateManager(settings.state_dir)
+        self._state = SessionStateManager(settings.state_dir, lasting=not settings.private)
         self._opener = TreeOpener(settings.allow_root, self._state, self.boot)
         self._loop = Loop()
         policy = AccessPolicy(
@@ -83,13 +82,16 @@ class Daemon:
         self._memory = MemoryWatch(self._loop.post, self._on_memory)
         self._files = FileWatch(self._loop.post, self._on_file_changed)
         self._config, self._load = config, load
-        self._draining_since: float | None = None
+        self._draining = False
 
     def run(self) -> None:
         """Serve until told to shut down."""
+        self._loop.after_turn(self._after_turn)
         self._loop.on_signals((signal.SIGTERM, signal.SIGINT), lambda _: self.shut_down())
-        self._pool.start(self.manager.sharing)
-        self._loop.after_turn(self._pool.feed)
+        if self.settings.private:  # it is told what to do before workers can be started
+            self._loop.add_reader(self._launcher.ready, self._start_pool)
+        else:
+            self._start_pool()
         self._take_up(self._state.sessions())
         if self._state.lost and not self.settings.private:
             self._in_thread("rebuild", lambda: self._state.rebuild(self.settings.allow_root), self._rebuilt)
@@ -105,6 +107,10 @@ class Daemon:
         log.info("fontmilld serves with %d workers (pid %d)", self.workers, os.getpid())
         self._loop.run()
         self._close()
+
+    def _start_pool(self) -> None:
+        self._loop.remove_reader(self._launcher.ready)
+        self._pool.start(self.manager.sharing)
 
     def _take_up(self, sessions: Sequence[KnownSession]) -> None:
         ids = {known.session_id for known in sessions}
@@ -305,21 +311,19 @@ class Daemon:
 
     def shut_down(self) -> None:
         """Drain, checkpoint and leave; a second call leaves at once."""
-        if self._draining_since is not None:
+        if self._draining:
             self._loop.stop()
             return
-        self._draining_since = self._loop.now()
+        self._draining = True
         systemd.notify("STOPPING=1")
         self.publish("daemon-stopping", None, {})
         self.manager.drain()
-        self._drain()
+        self._loop.call_later(DRAIN_SECONDS, self._loop.stop)
 
-    def _drain(self) -> None:
-        assert self._draining_since is not None
-        if self.manager.drained or self._loop.now() - self._draining_since > DRAIN_SECONDS:
+    def _after_turn(self) -> None:
+        if self._draining and self.manager.drained:
             self._loop.stop()
-        else:
-            self._loop.call_later(DRAIN_POLL_SECONDS, self._drain)
+        self._pool.feed()
 
     def _close(self) -> None:
         self._pool.stop()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import contextlib
 import gc
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from fontmill.errors import ExitStatus, FontmillError
 
@@ -35,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version and leave")
     return parser
 
+
 YOUNG_OBJECTS = 50_000
 """So many new objects make the collector look: what the daemon lets go of is hardly ever a cycle, what it keeps, of thousands of fonts, is much."""
 
@@ -47,6 +50,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FontmillError as error:
         print(f"fontmilld: {error}", file=sys.stderr)
         return error.exit_status
+
+
+def command() -> NoReturn:
+    """The program: `main`, and an end without taking Python down piece by piece. All is on record and closed by then."""
+    status = main()
+    atexit._run_exitfuncs()  # what is left of the children, the folder of their server, the log
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
 
 
 def _run(words: argparse.Namespace) -> int:
@@ -82,7 +95,6 @@ def _run(words: argparse.Namespace) -> int:
     gc.enable()
     config = os.path.abspath(words.config) if words.config else ""
     Daemon(settings, launcher, config, load).run()
-    gc.freeze()  # the process ends: what there is goes as a whole
     return ExitStatus.OK
 
 
@@ -95,4 +107,4 @@ def _toml(value: object) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import errno
 import gc
 import importlib
@@ -9,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from fontmill import __version__
 from fontmill.cli.arguments import Invocation, with_flags
@@ -38,6 +41,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _unheard(output, error)
     return int(status)
+
+
+def command() -> NoReturn:
+    """The program: `main`, and an end without taking Python down piece by piece. All is written and closed by then."""
+    status = main()
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    atexit._run_exitfuncs()
+    os._exit(status)
 
 
 def _complete_streams() -> None:
@@ -122,4 +134,4 @@ def _mute() -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    command()

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import importlib.util
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -48,6 +49,7 @@ class PrivateDaemon:
         except BaseException:
             self._remove()
             raise
+        self._end_of = _end_of(self._process.pid)
 
     def __enter__(self) -> Self:
         return self
@@ -56,6 +58,8 @@ class PrivateDaemon:
         try:
             self._end()
         finally:
+            if self._end_of is not None:
+                os.close(self._end_of)
             self._remove()
 
     def _spawn(self, words: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -74,7 +78,7 @@ class PrivateDaemon:
             try:
                 endpoint.probe()
             except FontmillError:
-                time.sleep(POLL)
+                self._pause()
             else:
                 return
         raise FontmillError("timed-out", f"The private daemon did not listen within {START_LIMIT:g} s.")
@@ -106,7 +110,14 @@ class PrivateDaemon:
         deadline = time.monotonic() + END_LIMIT
         while self._process.poll() is None and time.monotonic() < deadline:
             self._tick()
+            self._pause()
+
+    def _pause(self) -> None:
+        """Wait a moment, or until it has ended."""
+        if self._end_of is None:
             time.sleep(POLL)
+        else:
+            select.select([self._end_of], [], [], POLL)
 
     def kill(self) -> None:
         """End it and its workers at once; at most the batches in flight are done again later."""
@@ -129,6 +140,14 @@ class PrivateDaemon:
     def _remove(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
         os.close(self._lock)
+
+
+def _end_of(pid: int) -> int | None:
+    """A descriptor that is readable once the process has ended, from kernels that have them."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return None
 
 
 def command(socket: str, state: str, roots: Sequence[str], workers: int | None) -> list[str]:

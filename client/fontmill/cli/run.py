@@ -7,15 +7,17 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from fontmill.cli.arguments import Invocation, start_args
 from fontmill.cli.live import Looking, view
 from fontmill.cli.private import PrivateDaemon
 from fontmill.cli.start import place, tell_lacking, tell_refused
 from fontmill.cli.text import SELF_HEALING, clean, count, outcome, rate, whole, why
-from fontmill.client import Client
 from fontmill.errors import ExitStatus, FontmillError, invalid
+
+if TYPE_CHECKING:
+    from fontmill.client import Client
 
 Map = Mapping[str, Any]
 START_SLICE = 60.0
@@ -60,8 +62,8 @@ def run(call: Invocation) -> int:
     with Signals() as signals:
         try:
             with PrivateDaemon(roots, workers, signals.check) as daemon:
+                client = call.client(daemon.socket, lambda: _check(signals, daemon))  # its imports take as long as the daemon's
                 daemon.ready()
-                client = call.client(daemon.socket, lambda: _check(signals, daemon))
                 return Job(call, client, daemon, signals, args).run()
         except Interrupted:
             return _abandoned(call)

@@ -25,8 +25,8 @@ def served(call: Invocation, roots: tuple[str, ...]) -> Iterator[None]:
         yield
         return
     with PrivateDaemon(roots, None, _no_tick) as daemon:
+        call.client(daemon.socket, daemon.check)  # while it starts
         daemon.ready()
-        call.client(daemon.socket, daemon.check)
         yield
 
 

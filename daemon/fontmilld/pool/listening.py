@@ -10,7 +10,7 @@ import tempfile
 import time
 from typing import Final
 
-from multiprocess import process, util
+from fontmilld.pool.forking import process, util
 
 PREFIX: Final = "fontmilld-"
 LONGEST_BASE: Final = 107 - len(f"/{PREFIX}12345678/listener-12345678")

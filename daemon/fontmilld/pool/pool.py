@@ -159,7 +159,6 @@ class Pool:
 
         Breadth first, so that one batch does not queue behind another while a worker idles.
         """
-        assert self._dispatcher is not None
         if self._stopping:
             return
         for depth in range(QUEUE_DEPTH):

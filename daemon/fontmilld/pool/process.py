@@ -16,9 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import multiprocess
-from multiprocess import connection, forkserver, resource_tracker
-
+from fontmilld.pool.forking import connection, multiprocess, start_server, track_nothing
 from fontmilld.pool.listening import use_own_folder
 from fontmilld.pool.messages import HEADER, MAX_MESSAGE_BYTES, Message, decode, encode
 
@@ -173,7 +171,10 @@ class LocalChild:
 
 
 class Launcher:
-    """Starts children. Create it first thing in the daemon, before threads and sockets."""
+    """Starts children. Create it first thing in the daemon, before threads and sockets.
+
+    `launch` waits until the server has imported what children need; `ready` is a descriptor that is readable from then on.
+    """
 
     def __init__(self) -> None:
         # A picture-sized matrix product must not start a thread a core in every worker.
@@ -182,9 +183,9 @@ class Launcher:
         os.environ["PYTHONSAFEPATH"] = "1"  # no process below imports what lies in the folder that the daemon was started in
         use_own_folder()
         self.context = multiprocess.get_context("forkserver")
-        _track_nothing()
+        track_nothing()
         self.context.set_forkserver_preload(PRELOAD)
-        forkserver.ensure_running()
+        self.ready = start_server()
 
     def launch(self, main: Callable[..., None], *args: Any, stack_file: str = "") -> LocalChild:
         """Start `main(socket, *args)` in a new child. `stack_file` receives its stack on SIGUSR1.
@@ -227,16 +228,6 @@ def _refuse_if_stopped() -> None:
         return  # it has ended; another one is started
     if state in ("T", "t"):
         raise OSError(f"the process that starts them, {pid}, is stopped; `kill -CONT {pid}` lets it go on")
-
-
-def _track_nothing() -> None:
-    """Have no process that cleans up named semaphores and shared memory after us: we have neither.
-
-    It is a whole Python, a tenth of what a start costs. A multiprocess that keeps its state in another way starts it nevertheless.
-    """
-    tracker = resource_tracker._resource_tracker
-    if tracker._fd is None:
-        tracker._fd = os.open(os.devnull, os.O_WRONLY)
 
 
 def _child(main: Callable[..., None], sock: socket.socket, args: tuple[Any, ...], stack_file: str) -> None:

@@ -84,10 +84,12 @@ class SessionStateManager:
     """See the module. A damaged database is moved aside (`.damaged`) and begun anew; `recreated` says so.
 
     `lost` when it is damaged, or gone from a directory that is there: there may be trees that it does not know.
+    For one that is not `lasting`, because nobody asks it again after this process, no disk is waited for.
     """
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, *, lasting: bool = True) -> None:
         self._path = os.path.join(directory, "sessions.sqlite")
+        self._lasting = lasting
         self._db: sqlite3.Connection | None = None
         self._guard = threading.RLock()
         self.recreated = self.lost = False
@@ -134,8 +136,8 @@ class SessionStateManager:
             return self._db
         db = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
         self._db = db
+        db.execute(f"PRAGMA synchronous = {'FULL' if self._lasting else 'OFF'}")  # an acknowledged key must survive power loss
         db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")  # an acknowledged key must survive power loss
         db.execute("PRAGMA foreign_keys = ON")
         return db
 
