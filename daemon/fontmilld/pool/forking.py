@@ -25,7 +25,7 @@ finally:
     if _known is not None:
         sys.modules["dill"] = _known
 
-__all__ = ["connection", "multiprocess", "process", "start_server", "tell_ready", "track_nothing", "util"]
+__all__ = ["connection", "forkserver", "multiprocess", "process", "start_server", "tell_ready", "track_nothing", "util"]
 
 _NAME = "fontmill-fork"
 """What the server is called in lists of processes: who ends `fontmilld` by name does not mean it and the workers."""

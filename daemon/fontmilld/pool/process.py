@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from fontmilld.pool.forking import connection, multiprocess, start_server, track_nothing
+from fontmilld.pool.forking import connection, forkserver, multiprocess, start_server, track_nothing
 from fontmilld.pool.listening import use_own_folder
 from fontmilld.pool.messages import HEADER, MAX_MESSAGE_BYTES, Message, decode, encode
 
