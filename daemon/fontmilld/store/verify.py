@@ -22,7 +22,7 @@ from fontmilld.store.checkpoint import decode
 from fontmilld.store.ending import is_at_its_end, read_file, summary_misfits
 from fontmilld.store.litter import barred_fonts, foreign_beside_images, images_in, staged_names
 from fontmilld.store.text import kept_text
-from fontmilld.store.tree import Tree
+from fontmilld.store.tree import MOST_WHOLE, Tree
 
 PIECE_BYTES: Final = 1 << 20
 _LARGEST_PIECE: Final = 256 << 20
@@ -166,10 +166,12 @@ def _final_digests(tree: Tree) -> dict[str, str]:
         return {layout.CARD_FILE: ""}
 
 
-def _document(tree: Tree, name: str, sha256: str, level: Level) -> str:
-    if tree.size(name) is None:
+def _document(tree: Tree, name: str, sha256: str, level: Level, most: int = MOST_WHOLE) -> str:
+    """The kind of damage, or ""; a file of more than `most` bytes is none of ours, and is not read to find that out."""
+    size = tree.size(name)
+    if size is None:
         return "missing"
-    return "different" if level == "full" and sha256 and _digest(tree, name) != sha256 else ""
+    return "different" if size > most or (level == "full" and sha256 and _digest(tree, name) != sha256) else ""
 
 
 def _font_damage(
@@ -212,7 +214,7 @@ def _record_damage(tree: Tree, font_id: str, level: Level, compressed: bool, dig
         yield Damage(journal.file_of(tree, labels), "truncated" if there < size else "different", font_id)
     elif level == "full" and size and _labels_digest(tree, labels) != sha256:
         yield Damage(journal.file_of(tree, labels), "different", font_id)
-    elif size and compressed and (kind := _document(tree, packed, digests.get(packed, ""), level)):
+    elif size and compressed and (kind := _document(tree, packed, digests.get(packed, ""), level, max(size, MOST_WHOLE))):
         # The labels are right, only not packed as they were: no pair is drawn anew for that.
         yield Damage(packed, "corrupt" if kind == "different" else kind, font_id)
 
