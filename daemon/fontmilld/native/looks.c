@@ -4,6 +4,8 @@
 
 enum { EMPTY, TOFU, INK };
 
+static const int64_t MOST_SQUARES = (int64_t)1 << 32;
+
 /* render/sketch.py's: a picture of so many pixels, cells and pixels a cell on each side. */
 enum { PIXELS = 32, CELLS = 8, SIDE = PIXELS / CELLS };
 
@@ -89,12 +91,13 @@ static int copy_tofu(fm_font *font, float scale, int64_t largest, fm_tofu *tofu)
     return 0;
 }
 
-static int judge(fm_font *font, uint32_t gid, float scale, int64_t largest, int faint, const fm_tofu *tofu)
+static int judge(fm_font *font, uint32_t gid, float scale, int64_t largest, int faint, const fm_tofu *tofu, int64_t *area)
 {
     int64_t box[4];
     int drawable = gid != 0 ? is_drawable(font, gid, largest, box) : 0;
     if (drawable <= 0)
         return drawable < 0 ? -1 : EMPTY;
+    *area += (box[FM_RIGHT] - box[FM_LEFT]) * (box[FM_TOP] - box[FM_BOTTOM]);
     const int like_tofu = tofu->has_box && memcmp(box, tofu->box, sizeof box) == 0;
     if (!like_tofu && fm_surely_inked(font, gid, scale, faint))
         return INK;
@@ -115,31 +118,35 @@ static int judge(fm_font *font, uint32_t gid, float scale, int64_t largest, int 
     return found;
 }
 
-/* For each glyph 0 (empty), 1 (a copy of glyph 0) or 2 (ink of its own): render/coverage.py's _Probe.judge. */
+/* For each glyph 0 (empty), 1 (a copy of glyph 0) or 2 (ink of its own): render/coverage.py's _Probe.judge. For fewer than were asked for
+   where their boxes have together more than `most` squares of the em. */
 PyObject *fm_font_judge(PyObject *self, PyObject *args)
 {
     fm_font *font = (fm_font *)self;
     PyObject *gids;
     double size;
-    long long largest;
+    long long largest, most;
     int faint;
-    if (!PyArg_ParseTuple(args, "O!dLi", &PyList_Type, &gids, &size, &largest, &faint))
+    if (!PyArg_ParseTuple(args, "O!dLiL", &PyList_Type, &gids, &size, &largest, &faint, &most))
         return NULL;
-    if (!(size > 0 && size <= 4096) || largest < 0 || largest > (1 << 20)) {
-        PyErr_SetString(PyExc_ValueError, "judge takes a size up to 4096 px and a largest box up to 64 em");
+    if (!(size > 0 && size <= 4096) || largest < 0 || largest > (1 << 20) || most < 0 || most > MOST_SQUARES) {
+        PyErr_SetString(PyExc_ValueError, "judge takes a size up to 4096 px, a largest box up to 64 em, and at most 2^32 squares of the em");
         return NULL;
     }
     const Py_ssize_t count = PyList_GET_SIZE(gids);
     const float scale = (float)(size / FM_EM);
+    const int64_t enough = most * FM_EM * FM_EM;
+    int64_t area = 0;
     fm_tofu tofu = {.pixels = NULL};
     PyObject *out = PyBytes_FromStringAndSize(NULL, count);
     int failed = out == NULL || copy_tofu(font, scale, largest, &tofu) < 0;
-    for (Py_ssize_t at = 0; at < count && !failed; at++) {
+    Py_ssize_t at = 0;
+    for (; at < count && !failed && area <= enough; at++) {
         const unsigned long gid = PyLong_AsUnsignedLong(PyList_GET_ITEM(gids, at));
         failed = PyErr_Occurred() != NULL;
         if (!failed && gid > UINT32_MAX)
             failed = fm_out_of_range() < 0;
-        int found = failed ? -1 : judge(font, (uint32_t)gid, scale, largest, faint, &tofu);
+        int found = failed ? -1 : judge(font, (uint32_t)gid, scale, largest, faint, &tofu, &area);
         failed = found < 0;
         if (!failed)
             PyBytes_AS_STRING(out)[at] = (char)found;
@@ -147,6 +154,8 @@ PyObject *fm_font_judge(PyObject *self, PyObject *args)
     PyMem_Free(tofu.pixels);
     if (failed)
         Py_CLEAR(out);
+    else if (area > enough)
+        _PyBytes_Resize(&out, at - 1);
     return out;
 }
 

@@ -20,6 +20,9 @@ _FAINT: Final = bytes(range(24))
 # Glyphs larger than this many em are damage; drawing them would take gigabytes.
 _LARGEST: Final = 16 * shaping.EM
 
+# All of a font's glyphs together, in squares of the em: 65,000 that fill theirs are a thirtieth of that.
+_MOST: Final = 1 << 21
+
 # The worst first; the compiled core goes by their places.
 _JUDGEMENTS: Final = ("empty", "tofu", "ink")
 
@@ -30,6 +33,10 @@ _RULED: Final = (
 )  # fmt: skip
 # Letter beh, initial form: the shaper composes Arabic of a font's presentation forms where it has them.
 _ARABIC_FORM: Final = 0xFE91
+
+
+class TooLarge(Exception):
+    """The glyphs of a font are so large that looking at all of them would take minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ def find(face: TypeFace, fonts: Iterable[TypeFont], other_rules: bool, judged: d
     """Find what drawing every mapped character of `face` with all of `fonts` gives.
 
     `other_rules` says that the face has shaping rules which are not in GSUB (an AAT table `morx`).
-    `judged` keeps what was found by glyph id, for other faces with the same glyphs.
+    `judged` keeps what was found by glyph id, for other faces with the same glyphs. Raises TooLarge.
     """
     tried = [*fonts]
     gids = _glyphs(face, tried)
@@ -116,24 +123,34 @@ def _glyphs(face: TypeFace, fonts: Sequence[TypeFont]) -> dict[int, int]:
 def _judgements(fonts: Sequence[TypeFont], gids: list[int]) -> list[str]:
     """Return for each glyph "ink", "empty" or "tofu", the worst that it is in any of the fonts."""
     if len(fonts) == 1 and fonts[0].native is not None:
-        return [_JUDGEMENTS[code] for code in fonts[0].native.judge(gids, PROBE_PX, _LARGEST, len(_FAINT))]
+        codes = fonts[0].native.judge(gids, PROBE_PX, _LARGEST, len(_FAINT), _MOST)
+        if len(codes) < len(gids):
+            raise TooLarge
+        return [_JUDGEMENTS[code] for code in codes]
     probes = [_Probe(font) for font in fonts]
     return [_worst(probes, gid) for gid in gids]
 
 
 def _worst(probes: Sequence[_Probe], gid: int) -> str:
     judgements = {probe.judge(gid) for probe in probes} or {"empty"}
+    if any(probe.area > _MOST * shaping.EM**2 for probe in probes):
+        raise TooLarge
     return next(worse for worse in _JUDGEMENTS if worse in judgements)
 
 
 class _Probe:
-    """Tells glyphs with ink of their own from empty ones and from copies of the missing-glyph box."""
+    """Tells glyphs with ink of their own from empty ones and from copies of the missing-glyph box.
+
+    `area` is that of the boxes of what was looked at, in units.
+    """
 
     def __init__(self, font: TypeFont) -> None:
         self._font = font
         self._rasterizer = Rasterizer()
+        self.area = 0
         self._tofu_box = font.box(0)
         self._tofu_ink = self._ink(0)
+        self.area = 0
 
     def judge(self, gid: int) -> str:
         """Return "ink", "empty" or "tofu" for the glyph of a mapped character."""
@@ -146,4 +163,5 @@ class _Probe:
         box = self._font.box(gid)
         if box is None or max(map(abs, box)) > _LARGEST:
             return b""
+        self.area += (box[2] - box[0]) * (box[3] - box[1])
         return self._rasterizer.glyph_coverage(self._font, gid, PROBE_PX)

@@ -108,7 +108,11 @@ def inspect_face(data: bytes, face_index: int, sha256: str = "") -> FaceReport:
     plain = TypeFont(face)
     ruled = "morx" in tables.rules
     sha256 = sha256 or hashlib.sha256(data).hexdigest()
-    found, sizes = coverage.find(face, [plain], ruled, _judged(sha256, tables.outlines_at)), list[int]()
+    try:
+        found, sizes = coverage.find(face, [plain], ruled, _judged(sha256, tables.outlines_at)), list[int]()
+    except coverage.TooLarge as error:
+        told = f"its glyphs are many times larger than its em of {int(face.hb.upem)} units, and too many to be looked at one by one"
+        raise FontProblem("font-unreadable", told) from error
     if not found.usable and "EBDT" in tables.bitmaps:
         fonts = coverage.strike_fonts(face, _read_strikes(data, face_index))
         found, sizes = coverage.find(face, fonts.values(), ruled), list(fonts)

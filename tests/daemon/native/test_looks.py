@@ -143,34 +143,46 @@ def test_a_damaged_glyph_with_a_box_and_no_outline_is_empty(place, damage):
     data[at + place : at + place + 2] = damage
     font = TypeFont(TypeFace(bytes(data), 0))
     assert font.box(2) is not None
-    assert font.native.judge([1, 2], 24, 16 * EM, 24) == b"\2\0"
+    assert font.native.judge([1, 2], 24, 16 * EM, 24, 1 << 21) == b"\2\0"
 
 
 def test_what_is_too_large_or_too_faint_is_empty():
     judge = compiled()[0].native.judge
     gid = compiled()[0].nominal(ord("A"))
-    assert judge([0, gid], 24, 16 * EM, 24) == b"\0\2"
-    assert judge([gid], 24, 1, 24) == b"\0"
-    assert judge([gid], 24, 16 * EM, 256) == b"\0"
-    assert judge([], 24, 16 * EM, 24) == b""
+    assert judge([0, gid], 24, 16 * EM, 24, 1 << 21) == b"\0\2"
+    assert judge([gid], 24, 1, 24, 1 << 21) == b"\0"
+    assert judge([gid], 24, 16 * EM, 256, 1 << 21) == b"\0"
+    assert judge([], 24, 16 * EM, 24, 1 << 21) == b""
+
+
+def test_glyphs_that_are_too_large_together_are_not_all_looked_at(monkeypatch):
+    ours, theirs = compiled()[0], plain()[0]
+    gids = [*range(1, 1500)]
+    squares = sum((box[2] - box[0]) * (box[3] - box[1]) for gid in gids if (box := ours.box(gid))) // EM**2
+    monkeypatch.setattr(coverage, "_MOST", squares + 1)
+    assert coverage._judgements([ours], gids) == coverage._judgements([theirs], gids)
+    monkeypatch.setattr(coverage, "_MOST", squares // 2)
+    for font in (ours, theirs):
+        with pytest.raises(coverage.TooLarge):
+            coverage._judgements([font], gids)
 
 
 @pytest.mark.parametrize("size", [0, -1, 5000, float("nan"), float("inf")])
 def test_sizes_out_of_range_are_refused(size):
     with pytest.raises(ValueError, match="px"):
-        compiled()[0].native.judge([1], size, EM, 24)
+        compiled()[0].native.judge([1], size, EM, 24, 1 << 21)
 
 
 @pytest.mark.parametrize("largest", [-1, 1 << 40])
 def test_boxes_out_of_range_are_refused(largest):
     with pytest.raises(ValueError, match="em"):
-        compiled()[0].native.judge([1], 24, largest, 24)
+        compiled()[0].native.judge([1], 24, largest, 24, 1 << 21)
 
 
 @pytest.mark.parametrize(("gids", "error"), [([-1], OverflowError), ([1 << 32], ValueError), (["a"], TypeError), ((1,), TypeError)])
 def test_what_is_no_list_of_glyph_ids_is_refused(gids, error):
     with pytest.raises(error):
-        compiled()[0].native.judge(gids, 24, EM, 24)
+        compiled()[0].native.judge(gids, 24, EM, 24, 1 << 21)
 
 
 @pytest.mark.parametrize(("gids", "error"), [([-1], OverflowError), ([1 << 32], ValueError), (["a"], TypeError), ((1,), TypeError)])

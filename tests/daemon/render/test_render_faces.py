@@ -13,7 +13,7 @@ from fontTools.ttLib import TTFont
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fontmilld.render import charset, naming
+from fontmilld.render import charset, coverage, naming
 from fontmilld.render.faces import Face, FaceReport, FontProblem, count_faces, font_id_for, inspect_face
 
 
@@ -215,3 +215,12 @@ def test_a_script_tag_that_is_no_text_takes_nothing_from_a_font(font_bytes):
     data = font_bytes("amiri")
     told, odd = (inspect_face(each, 0, "0" * 64) for each in (data, odd_script(data)))
     assert (odd.usable, odd.scripts, odd.unshaped) == (told.usable, told.scripts, told.unshaped)
+
+
+def test_a_font_whose_glyphs_are_far_larger_than_its_em_is_refused_without_looking_at_all(monkeypatch):
+    data = build_font({"A": 900, "B": 900, "C": 900}, {65: "A", 66: "B", 67: "C"})
+    inspect_face(data, 0, "a" * 64)
+    monkeypatch.setattr(coverage, "_MOST", 1)
+    with pytest.raises(FontProblem, match="many times larger than its em of 1000 units") as refused:
+        inspect_face(data, 0, "b" * 64)
+    assert refused.value.slug == "font-unreadable"
