@@ -57,15 +57,15 @@ def barred_fonts(tree: Tree, session: ExportSession) -> frozenset[str]:
         return frozenset(fonts)
 
 
-def remove_links(tree: Tree, session: ExportSession) -> None:
-    """Take away links that lie in place of our files beside images; what they lead to is not touched.
+def clear_places(tree: Tree, session: ExportSession) -> None:
+    """Take away links, pipes and the like in place of our files beside images; what links lead to is not touched.
 
     Each of those files is one that can be made anew; `session.json` is not among them.
     """
     files = {name for name in _TOP if name not in (layout.SESSION_FILE, layout.TEXT_FILE)}
     fonts = [font.font_id for font in session.fonts if font.accepted]
     for folder in ("", *map(layout.font_dir, fonts)):
-        for entry in [entry for entry in tree.names(folder) if entry.kind == "link"]:
+        for entry in [entry for entry in tree.names(folder) if entry.kind in ("link", "other")]:
             name = f"{folder}/{entry.name}" if folder else entry.name
             if name in files or name in _font_files(folder.rpartition("/")[2], session.config):
                 tree.remove(name)

@@ -15,6 +15,7 @@ from fontmilld.core.labels import Claim, read_claim
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store import journal
 from fontmilld.store.checkpoint import decode
+from fontmilld.store.ending import read_file
 from fontmilld.store.exporter import create_project_structure
 from fontmilld.store.files import LocalTree
 from fontmilld.store.ledger import SessionStore
@@ -61,7 +62,7 @@ def left_out(tree: Tree, session: ExportSession) -> dict[str, RangeSet]:
         return {}
     found: dict[str, RangeSet] = {}
     for info in session.fonts:
-        checkpoint = decode(tree.read(layout.checkpoint_file(info.font_id))) if info.accepted else None
+        checkpoint = decode(read_file(tree, layout.checkpoint_file(info.font_id))) if info.accepted else None
         if checkpoint is not None:
             found[info.font_id] = checkpoint.state.todo(info.total_samples) - elsewhere(session, info.font_id)
     return found

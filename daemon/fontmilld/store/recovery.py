@@ -17,7 +17,7 @@ from fontmilld.store.fontledger import Stamp
 from fontmilld.store.fontscan import FontRecovery, FontScan, untouched
 from fontmilld.store.identity import boot_id as this_boot
 from fontmilld.store.ledger import utc_now
-from fontmilld.store.litter import remove_links, sweep
+from fontmilld.store.litter import clear_places, sweep
 from fontmilld.store.tree import Tree
 
 
@@ -57,7 +57,7 @@ def recover(
     new = frozenset(new_fonts)
     begun = replace(session, fonts=tuple(font for font in session.fonts if font.font_id not in new))
     ensure_structure(tree, begun)
-    remove_links(tree, begun)
+    clear_places(tree, begun)
     swept = sweep(tree, begun)
     packing.settle(tree, begun)
     scans: list[FontScan] = []

@@ -18,6 +18,7 @@ from fontmill.verbs import validate
 from fontmilld.core import layout
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store.checkpoint import FontState, check_schema, decode
+from fontmilld.store.ending import read_file
 from fontmilld.store.files import LocalTree
 from fontmilld.store.tree import Tree
 
@@ -193,7 +194,7 @@ def describe(tree: Tree, path: str) -> FoundSession:
     counts = {}
     for font in session.fonts:
         if font.accepted:
-            checkpoint = decode(tree.read(layout.checkpoint_file(font.font_id)))
+            checkpoint = decode(read_file(tree, layout.checkpoint_file(font.font_id)))
             state = checkpoint.state if checkpoint is not None else FontState(font.font_id)
             inside = RangeSet.span(1, font.total_samples)
             counts[font.font_id] = len(state.done & inside), len(state.failed & inside)
@@ -204,7 +205,7 @@ def describe(tree: Tree, path: str) -> FoundSession:
 def read_progress(tree: Tree) -> dict[str, Any]:
     """The project's `progress.json`; {} when it is missing or damaged."""
     try:
-        raw = orjson.loads(tree.read(layout.PROGRESS_FILE))
+        raw = orjson.loads(read_file(tree, layout.PROGRESS_FILE))
     except orjson.JSONDecodeError:
         return {}
     return raw if isinstance(raw, dict) else {}

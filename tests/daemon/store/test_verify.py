@@ -434,13 +434,14 @@ def test_what_lies_in_place_of_ours_is_foreign_and_stays_when_the_project_is_del
 LINKED = ("README.md", "summary.json", "progress.json", LABELS, "fonts/font-0/metadata.json", "fonts/font-0/progress.json")
 
 
+@pytest.mark.parametrize("kind", ["link", "fifo"])
 @pytest.mark.parametrize("name", LINKED)
-def test_repair_takes_a_link_in_place_of_a_file_away_and_leaves_what_it_leads_to(name):
+def test_repair_takes_a_link_or_pipe_in_place_of_a_file_away_and_leaves_what_it_leads_to(name, kind):
     disk = finished()
     before = disk.files(PROJECT)
     disk.plant("/outside", "file", b"precious")
     disk.uproot(f"{PROJECT}/{name}")
-    disk.plant(f"{PROJECT}/{name}", "link", b"/outside")
+    disk.plant(f"{PROJECT}/{name}", kind, b"/outside" if kind == "link" else b"")
     assert found(disk, "full") or name == "fonts/font-0/progress.json"
     repaired(disk)
     assert disk.files()["outside"] == b"precious"
