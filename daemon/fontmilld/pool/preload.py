@@ -20,7 +20,6 @@ import fontTools.ttLib.tables.O_S_2f_2  # noqa: E402, F401
 
 import fontmilld.pool.probe  # noqa: E402
 import fontmilld.pool.worker  # noqa: E402, F401  # the modules whose functions the children run
-from fontmilld.pool.forking import tell_ready  # noqa: E402
 from fontmilld.render import noise  # noqa: E402
 from fontmilld.render.fingerprint import fingerprint  # noqa: E402
 from fontmilld.render.languages import LANGUAGES, letters_of  # noqa: E402
@@ -33,4 +32,3 @@ with contextlib.suppress(Exception):  # whoever asks for it is told what is wron
     fingerprint()
 gc.freeze()
 gc.enable()
-tell_ready()

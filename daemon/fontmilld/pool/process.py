@@ -20,7 +20,7 @@ from fontmilld.pool.forking import connection, forkserver, multiprocess, start_s
 from fontmilld.pool.listening import use_own_folder
 from fontmilld.pool.messages import HEADER, MAX_MESSAGE_BYTES, Message, decode, encode
 
-PRELOAD = ["fontmilld.pool.preload"]
+PRELOAD = ["fontmilld.pool.preload", "fontmilld.pool.preloaded"]
 RECEIVE_BYTES = 1 << 16
 KEPT_BYTES = 1 << 20
 """A child's buffer may grow to this and stay: memory that is in use already costs no page faults."""

@@ -175,6 +175,18 @@ def test_the_forkserver_is_the_only_process_beside_the_children():
     assert told.splitlines() == ["fontmill-fork"]
 
 
+def test_a_server_that_cannot_import_what_children_need_does_not_keep_anybody_waiting():
+    script = (
+        "import select, sys\n"
+        "sys.modules['cv2'] = None\n"
+        "from fontmilld.pool.process import Launcher\n"
+        "launcher = Launcher()\n"
+        f"print(len(select.select([launcher.ready], [], [], {LONG})[0]))\n"
+    )
+    told = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True, timeout=2 * LONG).stdout
+    assert told == "1\n"
+
+
 def is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
