@@ -47,6 +47,10 @@ class AsyncClient(Verbs[Coroutine[Any, Any, Map]]):
             raise
         return self._emitted(wires, self._follow_plan(joined, patience))
 
+    def statuses(self, session: Path, *, patience: float = PATIENCE) -> AsyncIterator[Map]:
+        """As `Client.statuses`: `async for status in client.statuses(session): ...`."""
+        return self._emitted(Wires(self._sockets), self._statuses_plan(session, patience))
+
     async def _request(self, plan: Plan[Map]) -> Map:
         wires = Wires(self._sockets)
         try:

@@ -76,6 +76,7 @@ class Client(Verbs[Map]):
         """The status of a session as it is, and again whenever it has moved on, for ever; at least once a second.
 
         Much cheaper than `subscribe` where there are many fonts: no event but `progress` and turns of the session is sent.
+        Raises `invalid-argument` at once when `session` is empty.
         """
         return self._emitted(Wires(self._sockets), self._statuses_plan(session, patience))
 

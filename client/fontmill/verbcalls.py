@@ -90,7 +90,7 @@ class Verbs(Generic[R]):
         return self.call("cancel", {"session": session})
 
     def complete(self, session: Path) -> R:
-        """Finish a paused session as it stands; its summary."""
+        """Finish a session as it stands, also one that runs; its summary."""
         return self.call("complete", {"session": session})
 
     def events(self, boot: str = "", since: int = 0, session: Path | None = None) -> R:
@@ -146,17 +146,24 @@ class Verbs(Generic[R]):
         self, session: Path | None, since: tuple[str, int] | None,
     ) -> Plan[Joined]:
         tracker = stream.Tracker(*(since or ()))
+        named = None if session is None else _named(session)
         yield from stream.join(self._peer, tracker, self.timeout)
-        if session is None:
+        if named is None:
             return tracker, None
-        status = yield from self._call_plan("status", {"session": session}, None, None)
+        status = yield from self._call_plan("status", {"session": named}, None, None)
         return tracker, str(status["session_id"])
 
     def _follow_plan(self, joined: Joined, patience: float) -> Plan[None]:
         return stream.follow(self._peer, joined[0], joined[1], self.timeout, patience)
 
     def _statuses_plan(self, session: Path, patience: float) -> Plan[None]:
-        return stream.statuses(self._peer, _plain(session), self.timeout, patience)
+        return stream.statuses(self._peer, _named(session), self.timeout, patience)
+
+
+def _named(session: Path) -> str:
+    """What names one session. Raises `invalid-argument` for an empty name: the daemon would tell of all of them."""
+    named: str = verbs.validate("wait", {"session": _plain(session)})["session"]
+    return named
 
 
 def _plain(value: Any) -> Any:

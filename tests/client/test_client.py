@@ -7,13 +7,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fontmill import AsyncClient, Client, wire
+from fontmill import AsyncClient, Client, stream, wire
 from fontmill.errors import FontmillError
 
 fake = sys.modules["fake_daemon"]
@@ -172,9 +172,50 @@ def test_a_subscription_to_one_session(daemon: Any, client: Client) -> None:
     assert kinds(events, 1) == ["mine"]
 
 
-def test_statuses_tell_of_progress_and_of_turns_and_are_sent_nothing_else(daemon: Any, client: Client) -> None:
+class Driven:
+    """`AsyncClient` on a loop that runs whenever an answer is asked for: what holds for `Client.statuses` is asked of it, too."""
+
+    def __init__(self, socket: Path) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._client = AsyncClient(socket, timeout=60)
+        self._told: list[Any] = []
+
+    def statuses(self, session: Any) -> Iterator[dict[str, Any]]:
+        told = self._client.statuses(session)
+        self._told.append(told)
+
+        async def following() -> dict[str, Any]:
+            return await anext(told)
+
+        return (self._loop.run_until_complete(following()) for _ in count())
+
+    def close(self) -> None:
+        for told in self._told:
+            self._loop.run_until_complete(told.aclose())
+        self._client.close()
+        self._loop.close()
+
+
+@pytest.fixture(params=["Client", "AsyncClient"])
+def either(request: pytest.FixtureRequest, daemon: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Both clients in turn."""
+    monkeypatch.setattr(stream, "IDLE_CHECK", 0.1)
+    made = Client(daemon.path, timeout=60) if request.param == "Client" else Driven(daemon.path)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("named", ["", None, 7])
+def test_statuses_and_events_of_no_session_are_refused_before_anything_is_asked(daemon: Any, client: Client, either: Any, named: Any) -> None:
+    assert slug(either.statuses, named) == "invalid-argument"
+    if named is not None:
+        assert slug(client.subscribe, named) == "invalid-argument"
+    assert "status" not in [request.op for request in daemon.requests]
+
+
+def test_statuses_tell_of_progress_and_of_turns_and_are_sent_nothing_else(daemon: Any, either: Any) -> None:
     daemon.answers["status"] = fake.status(session_id="full-id", exported_samples=0)
-    statuses = client.statuses("full")
+    statuses = either.statuses("full")
     assert next(statuses)["exported_samples"] == 0
     assert next(statuses)["exported_samples"] == 0  # the subscription stands now
     daemon.publish("batch", "full-id", status="active")
@@ -188,18 +229,18 @@ def test_statuses_tell_of_progress_and_of_turns_and_are_sent_nothing_else(daemon
     assert told["status"] == "paused"
 
 
-def test_statuses_make_up_for_an_event_that_was_lost(daemon: Any, client: Client) -> None:
+def test_statuses_make_up_for_an_event_that_was_lost(daemon: Any, either: Any) -> None:
     daemon.answers["status"] = fake.status(session_id="full-id")
-    statuses = client.statuses("full-id")
+    statuses = either.statuses("full-id")
     next(statuses)
     daemon.publish("session-completed", "full-id", lost=True)
     daemon.answers["status"] = fake.status(session_id="full-id", status="completed")
     assert next(status for status in statuses if status["status"] == "completed")
 
 
-def test_statuses_go_on_after_a_restart_and_know_when_an_event_is_old(daemon: Any, client: Client) -> None:
+def test_statuses_go_on_after_a_restart_and_know_when_an_event_is_old(daemon: Any, either: Any) -> None:
     daemon.answers["status"] = fake.status(session_id="s", exported_samples=1)
-    statuses = client.statuses("s")
+    statuses = either.statuses("s")
     assert next(statuses)["exported_samples"] == 1
     daemon.stop()
     again = fake.FakeDaemon(daemon.path.parent, "boot-2")
