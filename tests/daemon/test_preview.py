@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ FONTS = tuple(f"/f/{name}.ttf" for name in "abcdefgh")
 def previewed(fonts: tuple[str, ...] = FONTS, probes: Any = None, **options: Any) -> Any:
     """The one answer to a preview."""
     answers: list[Any] = []
-    preview = Preview(validate("preview", {"fonts": list(fonts), **options}), probes or Probes(), answers.append)
+    preview = Preview(validate("preview", {"fonts": ["/f"], **options}), probes or Probes(), answers.append)
     preview.check()
     preview.files_found(list(fonts))
     answer, = answers
@@ -43,11 +44,46 @@ def test_many_pairs_of_few_fonts_take_turns() -> None:
 
 def test_a_refused_font_is_told_with_its_reason_and_the_others_are_shown() -> None:
     answer = previewed(("/f/bad.ttf", "/f/a.ttf"), pairs=2)
-    assert shown(answer) == ["/f/a.ttf 0"]
+    assert shown(answer) == ["/f/a.ttf 0", "/f/a.ttf 1"]
     assert [(font["source"], font["slug"]) for font in answer["refused_fonts"]] == [("/f/bad.ttf", "font-unreadable")]
 
 
+class Doubles(Probes):
+    """Files whose names begin alike hold the same font."""
+
+    def probe(self, source: str, settings: Any, answer: Any, samples: int = 0) -> None:
+        content = source.removesuffix(".ttf").rstrip("0123456789")
+        super().probe(source, settings, lambda found: answer(replace(found, sha256=f"{abs(hash(content)):064x}"[:64])), samples)
+
+
+@pytest.mark.parametrize(("fonts", "pairs", "sheet", "count"), [
+    (("/f/bad1.ttf", "/f/a.ttf", "/f/bad2.ttf", "/f/b.ttf", "/f/c.ttf", "/f/bad3.ttf"), 3, ["a.ttf 0", "b.ttf 0", "c.ttf 0"], 3),
+    (("/f/a1.ttf", "/f/a2.ttf", "/f/a3.ttf", "/f/b.ttf"), 2, ["a1.ttf 0", "b.ttf 0"], 2),
+    (("/f/a1.ttf", "/f/a2.ttf", "/f/bad.ttf", "/f/b.ttf"), 6, ["a1.ttf 0", "b.ttf 0", "a1.ttf 1", "b.ttf 1", "a1.ttf 2", "b.ttf 2"], 2),
+    ((*(f"/f/bad{n}.ttf" for n in range(500)), "/f/z.ttf"), 2, ["z.ttf 0", "z.ttf 1"], 1),
+])
+def test_as_many_pairs_are_drawn_as_asked_for_whatever_files_are_refused_or_the_same(
+    fonts: tuple[str, ...], pairs: int, sheet: list[str], count: int,
+) -> None:
+    answer = previewed(fonts, probes=Doubles(), pairs=pairs)
+    assert [name.removeprefix("/f/") for name in shown(answer)] == sheet
+    assert (answer["pairs"], answer["fonts"]) == (pairs, count)
+
+
+def test_no_more_files_are_looked_at_than_are_needed() -> None:
+    looked_at: list[str] = []
+
+    class Counted(Probes):
+        def probe(self, source: str, settings: Any, answer: Any, samples: int = 0) -> None:
+            looked_at.append(source)
+            super().probe(source, settings, answer, samples)
+
+    previewed(tuple(f"/f/{n:03}.ttf" for n in range(1000)), probes=Counted(), pairs=12)
+    assert len(looked_at) == 12
+
+
 @pytest.mark.parametrize(("fonts", "options", "slug"), [
+    ((), {}, "no-fonts"),
     (("/f/bad.ttf",), {}, "no-usable-fonts"),
     (FONTS, {"licences": ["OFL-1.1"]}, "no-usable-fonts"),
 ])

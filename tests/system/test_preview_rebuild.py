@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
+from fontmilld.render.labels import caption
 from fontmilld.render.sheet import contact_sheet
 from system.conftest import Daemon, begin, fontmill
 
@@ -23,12 +23,24 @@ def test_a_preview_shows_what_a_session_would_make(daemon: Daemon, fonts: list[s
     assert json.loads(got.stdout)["pairs"] == 3
     daemon.client.wait(begin(daemon, fonts, "made", 1, seed=5), timeout=120)
     folders = sorted((daemon.root / "made" / "fonts").iterdir(), key=lambda folder: [Path(font).stem.lower()[:8] for font in fonts].index(folder.name[:8]))
-    pairs = [("", *((folder / "images" / f"{folder.name}_001_{half}.png").read_bytes() for half in ("clear", "blurred"))) for folder in folders]
-    with Image.open(sheet) as drawn, Image.open(io.BytesIO(contact_sheet(pairs, 1))) as wanted:
-        assert drawn.size == wanted.size
-        # Captions are 16 px high, above each pair.
-        boxes = [(10, 10 + row * (drawn.height - 10) // 3 + 16, 266, (row + 1) * (drawn.height - 10) // 3) for row in range(3)]
-        assert all(drawn.crop(box).tobytes() == wanted.crop(box).tobytes() for box in boxes)
+    pairs = [
+        (caption(folder.name, json.loads((folder / "metadata.jsonl").read_text())),
+         *((folder / "images" / f"{folder.name}_001_{half}.png").read_bytes() for half in ("clear", "blurred")))
+        for folder in folders
+    ]
+    assert sheet.read_bytes() == contact_sheet(pairs, 1)
+
+
+def test_a_preview_draws_as_many_pairs_as_asked_for_with_broken_and_double_fonts_among_them(fonts: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "fonts"
+    folder.mkdir()
+    for name in ("a.ttf", "b.ttf", "c.ttf"):
+        shutil.copy(fonts[0], folder / name)
+    (folder / "d.ttf").write_bytes(b"no font")
+    shutil.copy(fonts[1], folder / "z.ttf")
+    got = fontmill("preview", "--fonts", str(folder), "--pairs", "4", "--out", str(tmp_path / "x.png"), XDG_RUNTIME_DIR=str(tmp_path))
+    assert (got.returncode, got.stdout) == (0, f"4 pairs of 2 font files: {tmp_path}/x.png\n"), got.stderr
+    assert got.stderr.startswith(f"refused: {folder}/d.ttf: ")
 
 
 def test_a_preview_refuses_what_a_session_would_refuse(daemon: Daemon, fonts: list[str], tmp_path: Path) -> None:

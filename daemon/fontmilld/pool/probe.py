@@ -22,6 +22,8 @@ from fontmilld.render.settings import RenderSettings
 
 MAX_FILE_BYTES = 256 << 20
 MAX_FACES = 64
+TRIES = 3
+"""So many times as many pairs as are asked for are tried where some cannot be drawn."""
 Shown = tuple[str, bytes, bytes]
 
 
@@ -75,9 +77,13 @@ def probe_file(serial: int, source: str, config: Mapping[str, Any], samples: int
     except Exception as error:
         return _refused(serial, "font-unreadable", f"The file is not a font ({type(error).__name__}).", sha256)
     stem = Path(source).stem
-    probed = [_probe_face(data, number, stem, settings, sha256, -(-samples // count)) for number in range(count)]
-    pairs = [pair for _, shown in probed for pair in shown]
-    return ProbeDone(serial, sha256, tuple(entry for entry, _ in probed), tuple(pairs[:samples]))
+    entries, pairs = [], list[Shown]()
+    for number in range(count):
+        share = -(-(samples - len(pairs)) // (count - number))  # what a face did not give is asked of those behind it
+        entry, shown = _probe_face(data, number, stem, settings, sha256, share)
+        entries.append(entry)
+        pairs += shown
+    return ProbeDone(serial, sha256, tuple(entries), tuple(pairs))
 
 
 def _read(source: str) -> bytes:
@@ -97,7 +103,7 @@ def _read(source: str) -> bytes:
 def _probe_face(
     data: bytes, number: int, stem: str, settings: RenderSettings, sha256: str, samples: int,
 ) -> tuple[dict[str, object], list[Shown]]:
-    """What is told of one face, and its first `samples` pairs."""
+    """What is told of one face, and its first `samples` pairs; fewer where too many of its texts do not fit."""
     entry: dict[str, object] = {"face_index": number, "slug": "", "reason": "", "record": {}}
     pairs: list[Shown] = []
     try:
@@ -109,8 +115,8 @@ def _probe_face(
             record["lacks_text_sources"] = list(renderer.lacking)
         if not samples:
             renderer.try_out(1)
-        for index in range(1, samples + 1):
-            pair = renderer.render(index)
+        for index in range(1, TRIES * samples + 1):
+            pair = renderer.render(index) if len(pairs) < samples else None
             if isinstance(pair, RenderedPair):
                 pairs.append((caption(font_id, pair.label), pair.clear, pair.blurred))
         entry |= {"record": record, "wanted_id": font_id}

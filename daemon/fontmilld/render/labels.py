@@ -143,10 +143,10 @@ def clusters(text: str, boxes: Sequence[tuple[int, Corners]]) -> list[list[Any]]
 
 
 def caption(font_id: str, label: Mapping[str, Any]) -> str:
-    """Return what a contact sheet says of a pair: script, kinds of blur, PSNR, font."""
+    """Return what a contact sheet says of a pair: font, script, kinds of blur, PSNR."""
     blur = "+".join(kernel["kind"] for kernel in label["psf"]) or "no blur"
-    psnr = "" if label["psnr"] is None else f"{label['psnr']:.0f} dB  "
-    return f"{label['script']}  {blur}  {psnr}{font_id}"
+    psnr = "" if label["psnr"] is None else f", {label['psnr']:.0f} dB"
+    return f"{font_id}, {label['script']}, {blur}{psnr}"
 
 
 def psnr(sharp: Picture, degraded: Picture) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Sequence
 from typing import Final
@@ -13,18 +14,24 @@ _LINE: Final = 16
 _PAPER: Final = (238, 238, 240)
 _INK: Final = (40, 40, 48)
 _MAX_PIXELS: Final = 100_000_000
+_MAX_LINES: Final = 5
+_CUT: Final = "..."
 
 
 def contact_sheet(images: Sequence[tuple[str, bytes, bytes]], columns: int = 2) -> bytes:
     """Return a PNG of all pairs, (caption, clear PNG, blurred PNG): clear above blurred, caption above both.
 
-    A blurred half that is smaller is shown with square pixels at the clear one's size. Captions are cut
-    to the cell; what Pillow's own font lacks shows as boxes, so captions should be in Latin script.
+    A blurred half that is smaller is shown with square pixels at the clear one's size. Captions take as many
+    lines as they need, the same for all, but at most 5: of a longer one the middle is left out. What Pillow's own
+    font lacks shows as boxes, so captions should be in Latin script.
     Raises ValueError without pairs or columns, or if the sheet would have more than 100 million pixels.
     """
     if not images or columns < 1:
         raise ValueError("a contact sheet needs at least one pair and one column")
-    cells = [_cell(caption, clear, blurred) for caption, clear, blurred in images]
+    halves = [(_opened(clear), _opened(blurred)) for _, clear, blurred in images]
+    captions = [_fitted(caption, sharp.width) for (caption, _, _), (sharp, _) in zip(images, halves, strict=True)]
+    above = max(1, *map(len, captions)) * _LINE
+    cells = [_cell(caption, above, *pair) for caption, pair in zip(captions, halves, strict=True)]
     columns = min(columns, len(cells))
     width, height = (max(cell.size[k] for cell in cells) + _GAP for k in (0, 1))
     rows = -(-len(cells) // columns)
@@ -40,18 +47,45 @@ def contact_sheet(images: Sequence[tuple[str, bytes, bytes]], columns: int = 2) 
     return out.getvalue()
 
 
-def _cell(caption: str, clear: bytes, blurred: bytes) -> Image.Image:
-    sharp, soft = (_opened(data) for data in (clear, blurred))
+def _cell(caption: Sequence[str], above: int, sharp: Image.Image, soft: Image.Image) -> Image.Image:
+    """A pair beneath its caption, which has `above` pixels."""
     if soft.size != sharp.size:
         soft = soft.resize(sharp.size, Image.Resampling.NEAREST)
-    cell = Image.new("RGB", (sharp.width, 2 * sharp.height + _LINE + 2), _PAPER)
-    font = ImageFont.load_default(12)
-    while caption and font.getlength(caption) > sharp.width:
-        caption = caption[:-1]
-    ImageDraw.Draw(cell).text((0, 0), caption, font=font, fill=_INK)
-    cell.paste(sharp, (0, _LINE))
-    cell.paste(soft, (0, _LINE + sharp.height + 2))
+    cell = Image.new("RGB", (sharp.width, above + 2 * sharp.height + 2), _PAPER)
+    for number, line in enumerate(caption):
+        ImageDraw.Draw(cell).text((0, number * _LINE), line, font=_font(), fill=_INK)
+    cell.paste(sharp, (0, above))
+    cell.paste(soft, (0, above + sharp.height + 2))
     return cell
+
+
+def _fitted(caption: str, width: int) -> list[str]:
+    """The lines of a caption in `width` pixels: all of it, or, where that is more than _MAX_LINES, its beginning and its end."""
+    lines, kept = _wrapped(caption, width), len(caption) // 2
+    while len(lines) > _MAX_LINES and kept > 0:
+        kept -= 1
+        lines = _wrapped(caption[:kept] + _CUT + caption[len(caption) - kept:], width)
+    return lines[:_MAX_LINES]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most `width` pixels, or one character; broken between words, in a word only where it has a line to itself."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and _font().getlength(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+            continue
+        while _font().getlength(word) > width and len(word) > 1:
+            fits = next(n for n in range(len(word) - 1, 0, -1) if n == 1 or _font().getlength(word[:n]) <= width)
+            lines.append(word[:fits])
+            word = word[fits:]  # noqa: PLW2901  what is left of it
+        lines.append(word)
+    return lines
+
+
+@functools.cache
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(12)
 
 
 def _opened(data: bytes) -> Image.Image:

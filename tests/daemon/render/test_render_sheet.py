@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fontmilld.render import encode
-from fontmilld.render.sheet import contact_sheet
+from fontmilld.render.sheet import _fitted, contact_sheet
 
 
 def grey(value, size=(20, 60)):
@@ -35,3 +35,32 @@ def test_smaller_halves_are_enlarged():
 def test_nothing_to_show_is_an_error(pairs, columns):
     with pytest.raises(ValueError, match="contact sheet"):
         contact_sheet(pairs, columns)
+
+
+NAME = "source-serif-variable-display-semibold-italic"
+
+
+@pytest.mark.parametrize("width", [120, 180, 256])
+def test_captions_are_whole_where_there_is_room(width):
+    caption = f"{NAME}, Latn, gaussian+motion, 23 dB"
+    lines = _fitted(caption, width)
+    assert "".join(lines).replace(" ", "") == caption.replace(" ", "")
+    assert len(lines) > 1
+
+
+def test_a_caption_that_finds_no_room_keeps_its_beginning_and_its_end():
+    lines = _fitted(f"{NAME}, Latn, gaussian+motion, 23 dB", 48)
+    told = "".join(lines)
+    assert len(lines) == 5 and "..." in told and told.startswith("source-serif-v") and told.replace(" ", "").endswith("23dB")
+
+
+def test_captions_that_differ_at_their_end_differ_on_a_narrow_sheet():
+    assert _fitted("noto-sans-condensed-black", 64) != _fitted("noto-sans-condensed-black-2", 64)
+
+
+def test_a_sheet_with_long_captions_is_as_high_as_they_need_and_no_picture_is_covered():
+    short, long = (contact_sheet([(caption, grey(1), grey(2))], 1) for caption in ("a", NAME * 2))
+    with Image.open(io.BytesIO(short)) as one, Image.open(io.BytesIO(long)) as other:
+        assert other.height - one.height == 4 * 16
+        for sheet in (one, other):
+            assert [(np.asarray(sheet.convert("L")) == value).sum() for value in (1, 2)] == [1200, 1200]
