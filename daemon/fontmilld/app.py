@@ -78,7 +78,7 @@ class Daemon:
         self.manager = PersistentExportManager(self, self._prober)
         self._pool = Pool(settings.workers, self._spawn_worker, self._pulse, self._loop, HangLimits(settings.hang_seconds),
                           stack_file=self.stack_file)
-        self._projects = ProjectOperations(self.manager, DiskWork(self._opener, self._in_thread))
+        self._projects = ProjectOperations(self.manager, DiskWork(self._opener, self._in_thread, self._loop.post))
         self._memory = MemoryWatch(self._loop.post, self._on_memory)
         self._files = FileWatch(self._loop.post, self._on_file_changed)
         self._config, self._load = config, load

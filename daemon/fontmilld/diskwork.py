@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fontmill.errors import FontmillError, invalid
@@ -12,7 +14,7 @@ from fontmilld.core.lifecycle import recalled
 from fontmilld.opening import TreeOpener
 from fontmilld.outside import Done
 from fontmilld.pool.fontfile import font_digest, read_font
-from fontmilld.projects import CheckPlan, Recorded
+from fontmilld.projects import CheckPlan, Recorded, Tell
 from fontmilld.store import journal
 from fontmilld.store.checking import CheckResult
 from fontmilld.store.files import LocalTree
@@ -22,6 +24,8 @@ from fontmilld.store.preflight import discover_fonts
 from fontmilld.store.sessions import FoundSession, describe, find_sessions, load_session
 from fontmilld.store.verify import conclude, look_before, plan_checks
 
+TELL_SECONDS = 0.5
+
 
 class InThread(Protocol):
     """Runs `work` in a thread and `done` with its result, or the error, on the loop."""
@@ -29,12 +33,34 @@ class InThread(Protocol):
     def __call__(self, name: str, work: Callable[[], Any], done: Callable[[Any], None]) -> None: ...
 
 
-class DiskWork:
-    """See projects.ProjectPorts. Every path is resolved and held against the allowed roots first (I7)."""
+@dataclass
+class Removal:
+    """Counts the images that a deletion removes, and tells of them now and then."""
 
-    def __init__(self, opener: TreeOpener, in_thread: InThread) -> None:
+    total: int
+    tell: Callable[[int, int], None]
+    removed: int = 0
+    _told_at: float = field(default_factory=time.monotonic)
+
+    def one(self) -> None:
+        """An image is gone."""
+        self.removed += 1
+        now = time.monotonic()
+        if now - self._told_at > TELL_SECONDS:
+            self._told_at = now
+            self.tell(self.removed, self.total)
+
+
+class DiskWork:
+    """See projects.ProjectPorts. Every path is resolved and held against the allowed roots first (I7).
+
+    `post` runs a callback on the loop.
+    """
+
+    def __init__(self, opener: TreeOpener, in_thread: InThread, post: Callable[[Callable[[], None]], None]) -> None:
         self._opener = opener
         self._in_thread = in_thread
+        self._post = post
 
     def detect(self, path: str, done: Done) -> None:
         """See ProjectPorts."""
@@ -106,11 +132,11 @@ class DiskWork:
         finally:
             tree.close()
 
-    def delete(self, path: str, session_id: str, done: Done) -> None:
+    def delete(self, path: str, session_id: str, tell: Tell, done: Done) -> None:
         """See ProjectPorts."""
-        self._in_thread("delete", lambda: self._delete(path, session_id), done)
+        self._in_thread("delete", lambda: self._delete(path, session_id, tell), done)
 
-    def _delete(self, path: str, session_id: str) -> dict[str, Any]:
+    def _delete(self, path: str, session_id: str, tell: Tell) -> dict[str, Any]:
         resolved = self._opener.project(path)
         tree = LocalTree(resolved)
         try:
@@ -118,7 +144,7 @@ class DiskWork:
             try:
                 found = describe(tree, resolved)
                 session = found.session
-                stays = delete_project(tree, session)
+                stays = delete_project(tree, session, self._removal(found, tell).one)
             finally:
                 lock.release()
             tree.remove_dir("")
@@ -127,6 +153,15 @@ class DiskWork:
         self._opener.state.delete_session_state(session_id or session.session_id)
         return {"session_id": session.session_id, "project_path": resolved, "exported_samples": found.done_samples,
                 "foreign_files": list(stays)}
+
+    def _removal(self, found: FoundSession, tell: Tell) -> Removal:
+        images, session_id = found.done_samples * len(found.session.config.image_kinds), found.session.session_id
+
+        def posted(removed: int, total: int) -> None:
+            told = {"project_path": found.path, "removed_images": removed, "total_images": total}
+            self._post(lambda: tell(session_id, told))
+
+        return Removal(images, posted)
 
     def match_fonts(self, paths: tuple[str, ...], done: Callable[[dict[str, str] | FontmillError], None]) -> None:
         """See ProjectPorts."""

@@ -28,10 +28,11 @@ from fontmilld.store.checking import Check, CheckResult
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.parts import gather, left_out
 from fontmilld.store.recovery import Recovery
-from fontmilld.store.verify import WHOLE_FONT, Before, repair_plan
+from fontmilld.store.verify import REWRITTEN, WHOLE_FONT, Before, repair_plan, rewritten_files
 
 log = logging.getLogger(__name__)
-REPAIRED_BY_FINISHING = frozenset({"missing", "corrupt", "truncated", "different"})
+Tell = Callable[[str, Mapping[str, Any]], None]
+"""Called on the loop with a session's id and how far work on its project is."""
 TRIED_PAIRS = 4
 
 
@@ -73,7 +74,7 @@ class ProjectPorts(Protocol):
     def find_label(self, path: str, font_id: str, index: int, done: Callable[[Recorded | FontmillError], None]) -> None:
         """Read a project's session, and the label of one pair. An error when it has no such pair."""
 
-    def delete(self, path: str, session_id: str, done: Done) -> None:
+    def delete(self, path: str, session_id: str, tell: Tell, done: Done) -> None:
         """Remove what is ours of a project, and forget it."""
 
     def match_fonts(self, paths: tuple[str, ...], done: Callable[[dict[str, str] | FontmillError], None]) -> None:
@@ -138,14 +139,14 @@ class ProjectOperations:
             session_id = plan.session.session_id
             inspection = Inspection(
                 plan.session, plan.path, level, deque(plan.checks),
-                conclude=lambda results: self._ports.conclude(plan, results, level, ended),
-                done=ended, now=self._manager.ports.now,
-                tell=lambda told: self._manager.ports.publish("verify-progress", session_id, told))
+                conclude=lambda results: self._ports.conclude(plan, results, level, lambda result: ended(session_id, result)),
+                done=lambda result: ended(session_id, result), now=self._manager.ports.now,
+                tell=lambda told: self._manager.ports.publish("verify-progress", session_id, {"project_path": plan.path, **told}))
             self._manager.run_errand(inspection)
 
-        def ended(result: ValidationResult | FontmillError) -> None:
+        def ended(session_id: str, result: ValidationResult | FontmillError) -> None:
             if isinstance(result, ValidationResult):
-                self._manager.ports.publish("verify-completed", None, {"ok": result.ok, "checked": result.checked, "damaged": result.damages})
+                self._manager.ports.publish("verify-completed", session_id, {"ok": result.ok, "checked": result.checked, "damaged": result.damages})
             done(result)
 
         self._ports.plan_checks(self._path_of(name), planned)
@@ -175,9 +176,10 @@ class ProjectOperations:
 
         def mend_all(result: ValidationResult, plan: dict[str, RangeSet]) -> None:
             parts = self._has_parts(name)
-            rest = [damage for damage in result.damaged if damage.kind in REPAIRED_BY_FINISHING and not damage.font_id]
+            rest = [damage for damage in result.damaged if damage.kind in REWRITTEN and not damage.font_id]
             foreign = sum(damage.kind == "foreign" for damage in result.damaged)
-            summary = {"checked": result.checked, "damaged": result.damages, "foreign": foreign, "remade_samples": 0}
+            summary = {"checked": result.checked, "damaged": result.damages, "foreign": foreign, "remade_samples": 0,
+                       "rewritten_files": rewritten_files(result)}
             if not plan and not rest and not parts:
                 done({**summary, "session_id": "", "status": None})
                 return
@@ -284,7 +286,10 @@ class ProjectOperations:
                 self._manager.forget(path)
             done(result)
 
-        self._taken_down(name, lambda: self._ports.delete(path, session_id, deleted))
+        def told(deleted_id: str, progress: Mapping[str, Any]) -> None:
+            self._manager.ports.publish("delete-progress", deleted_id, progress)
+
+        self._taken_down(name, lambda: self._ports.delete(path, session_id, told, deleted))
 
     def _taken_down(self, name: str, then: Callable[[], None]) -> None:
         """Run `then` once no session of this daemon holds the tree."""
@@ -306,7 +311,7 @@ def _to_try(result: ValidationResult, plan: Mapping[str, RangeSet]) -> deque[tup
     tried: dict[str, set[int]] = {}
     for damage in result.damaged:
         known = tried.setdefault(damage.font_id, set())
-        of_picture = damage.index and damage.kind in REPAIRED_BY_FINISHING and damage.file.endswith(".png")
+        of_picture = damage.index and damage.kind in REWRITTEN and damage.file.endswith(".png")
         if of_picture and plan[damage.font_id].last != WHOLE_FONT and len(known) < TRIED_PAIRS:
             known.add(damage.index)
     return deque((font_id, index) for font_id, indices in tried.items() for index in sorted(indices))

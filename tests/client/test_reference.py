@@ -12,6 +12,7 @@ from fontmill.cli import reference
 from fontmill.cli.table import COMMANDS
 from fontmill.errors import CATALOGUE
 from fontmill.verbs import VERBS
+from fontmill.vocabulary import DAEMON, EVENTS, STATUS
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -39,6 +40,9 @@ def test_a_protocol_page_without_markers_is_refused() -> None:
 def test_the_pages_name_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "COLUMNS", "40")
     cli, errors, protocol = reference.cli_page(), reference.errors_page(), reference.verb_tables()
+    page = (DOCS / "protocol.md").read_text()
+    assert all(f"| `{kind}` |" in page for kind in EVENTS)
+    assert all(f"`{name}`" in page for key in (*STATUS, *DAEMON) for name in key.names)
     assert all(f"## fontmill {name}\n" in cli for name in COMMANDS)
     assert all(f"`{slug}`" in errors for slug in CATALOGUE)
     assert all(f"### `{name}`" in protocol and all(f"`{arg.name}`" in protocol for arg in verb.args) for name, verb in VERBS.items())

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from fontmill.errors import FontmillError
+from fontmilld import diskwork
+from fontmilld.diskwork import Removal
 from fontmilld.projects import ProjectOperations
+from fontmilld.testing.house import House
 
 PAIRS = [("a", 1), ("a", 2), ("b", 1), ("b", 5), ("c", 3)]
 
@@ -45,3 +48,30 @@ def test_every_font_is_named_and_none_is_drawn_again_once_it_is_known(monkeypatc
     assert drawn == [("a", 1), ("b", 1), ("b", 5), ("c", 3)]
     assert error.details == {"font": "a", "index": 1, "fonts": ["a", "c"]}
     assert "and so do those of c" in error.message
+
+
+class Deleting:
+    """Disk work that has removed a few pictures, and then all."""
+
+    def delete(self, path: str, session_id: str, tell: Any, done: Any) -> None:
+        tell("s", {"project_path": path, "removed_images": 3, "total_images": 8})
+        done({"project_path": path})
+
+
+def test_a_deletion_tells_how_far_it_is():
+    house, answers = House(), []
+    ProjectOperations(house.manager, Deleting()).delete("/out/p", answers.append)  # type: ignore[arg-type]  nothing else is used
+    assert answers == [{"project_path": "/out/p"}]
+    assert house.told("delete-progress", "s") == [{"project_path": "/out/p", "removed_images": 3, "total_images": 8}]
+
+
+def test_what_a_deletion_removes_is_told_now_and_then(monkeypatch):
+    told = []
+    monkeypatch.setattr(diskwork, "TELL_SECONDS", 1e9)
+    removal = Removal(3, lambda removed, total: told.append((removed, total)))
+    removal.one()
+    assert told == []
+    monkeypatch.setattr(diskwork, "TELL_SECONDS", -1.0)
+    removal.one()
+    removal.one()
+    assert told == [(2, 3), (3, 3)]

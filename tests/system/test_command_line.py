@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fontmill.vocabulary import DAEMON
 from system.conftest import Daemon, begin, begin_paused, fontmill, stopped, tree_digest, until
 
 pytestmark = pytest.mark.system
@@ -124,6 +125,10 @@ def test_every_client_verb_works_against_the_service(daemon: Daemon, fonts: list
         assert json.loads(got.stdout.splitlines()[-1])
     assert fontmill(*socket, "shutdown").returncode == 0
     assert daemon.process.wait(60) == 0
+
+
+def test_what_the_daemon_tells_of_itself_is_described(daemon: Daemon) -> None:
+    assert sorted(daemon.client.status()["daemon"]) == sorted(name for key in DAEMON for name in key.names)
 
 
 def test_why_health_metrics_and_config_tell_what_an_operator_asks(daemon: Daemon, fonts: list[str]) -> None:

@@ -11,9 +11,9 @@ from fontmill.cli.parser import help_text
 from fontmill.cli.table import COMMANDS
 from fontmill.errors import CATALOGUE, ExitStatus
 from fontmill.verbs import VERBS, Arg
+from fontmill.vocabulary import DAEMON, EVENTS, STATUS, Key
 
 COLUMNS = 100
-BEGIN, END = "<!-- verbs: made from fontmill.verbs.VERBS -->", "<!-- end of verbs -->"
 MADE = "<!-- Made by `python -m fontmill.cli.reference --write docs`; do not edit. -->"
 BANDS = {1: "protocol", 2: "access", 3: "state", 4: "capacity and resources", 5: "server, storage, rendering"}
 KINDS = {"str": "text", "text": "text of many lines", "int": "int", "float": "float", "bool": "bool", "path": "absolute path",
@@ -59,13 +59,34 @@ def verb_tables() -> str:
     return "\n\n".join(parts)
 
 
+def key_table(keys: Sequence[Key]) -> str:
+    """The part of docs/protocol.md that lists the keys of a map."""
+    return _table(("key", "type", "meaning"), [(", ".join(f"`{name}`" for name in key.names), key.type, key.meaning) for key in keys])
+
+
+def event_table() -> str:
+    """The part of docs/protocol.md that lists the kinds of events."""
+    rows = [(f"`{kind}`", "its session" if event.of_session else "nil", event.data, event.meaning) for kind, event in EVENTS.items()]
+    return _table(("kind", "`session`", "`d`", "when"), rows)
+
+
+PARTS: Mapping[tuple[str, str], Callable[[], str]] = {
+    ("<!-- verbs: made from fontmill.verbs.VERBS -->", "<!-- end of verbs -->"): verb_tables,
+    ("<!-- status: made from fontmill.vocabulary.STATUS -->", "<!-- end of status -->"): lambda: key_table(STATUS),
+    ("<!-- daemon: made from fontmill.vocabulary.DAEMON -->", "<!-- end of daemon -->"): lambda: key_table(DAEMON),
+    ("<!-- events: made from fontmill.vocabulary.EVENTS -->", "<!-- end of events -->"): event_table,
+}
+
+
 def protocol_page(present: str) -> str:
-    """docs/protocol.md with its verb tables made anew; the prose around the markers stays."""
-    before, found, rest = present.partition(BEGIN)
-    _old, ended, after = rest.partition(END)
-    if not found or not ended:
-        raise ValueError(f"docs/protocol.md needs the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{verb_tables()}\n\n{END}{after}"
+    """docs/protocol.md with its tables made anew; the prose around the markers stays."""
+    for (begin, end), part in PARTS.items():
+        before, found, rest = present.partition(begin)
+        _old, ended, after = rest.partition(end)
+        if not found or not ended:
+            raise ValueError(f"docs/protocol.md needs the lines {begin} and {end}")
+        present = f"{before}{begin}\n\n{part()}\n\n{end}{after}"
+    return present
 
 
 def _default(arg: Arg) -> str:

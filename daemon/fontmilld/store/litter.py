@@ -89,8 +89,8 @@ def own_images(font_id: str, config: ExportConfig) -> Callable[[str], int]:
     return index_of
 
 
-def sweep_unclaimed(tree: Tree, font_id: str, config: ExportConfig, done: RangeSet) -> int:
-    """Remove images of a finished font that no label names; returns how many there were."""
+def sweep_unclaimed(tree: Tree, font_id: str, config: ExportConfig, done: RangeSet, tell: Callable[[], None] = lambda: None) -> int:
+    """Remove images of a finished font that no label names, with a call of `tell` after each; returns how many there were."""
     folder, index_of = layout.images_dir(font_id), own_images(font_id, config)
     surplus = [
         entry.name for entry in tree.names(folder)
@@ -98,6 +98,7 @@ def sweep_unclaimed(tree: Tree, font_id: str, config: ExportConfig, done: RangeS
     ]
     for name in surplus:
         tree.remove(f"{folder}/{name}")
+        tell()
     return len(surplus)
 
 
@@ -167,8 +168,8 @@ def _strangers(tree: Tree, folder: str, known: set[str], litter: set[str]) -> It
             yield name
 
 
-def delete_project(tree: Tree, session: ExportSession) -> tuple[str, ...]:
-    """Remove what is ours, `session.json` last, so that an interrupted deletion can be repeated.
+def delete_project(tree: Tree, session: ExportSession, tell: Callable[[], None] = lambda: None) -> tuple[str, ...]:
+    """Remove what is ours, `session.json` last, so that an interrupted deletion can be repeated. `tell` is called after each image.
 
     Returns the foreign files that stay, and with them their folders. The lock stays until it is released;
     `remove_dir("")` after that removes an empty project folder.
@@ -180,7 +181,7 @@ def delete_project(tree: Tree, session: ExportSession) -> tuple[str, ...]:
             tree.remove(name)
     for font in session.fonts:
         if font.accepted:
-            _delete_font(tree, font.font_id, session.config)
+            _delete_font(tree, font.font_id, session.config, tell)
     for entry in [entry for entry in tree.names(layout.LOGS_DIR) if _LOG.fullmatch(entry.name)]:
         tree.remove(f"{layout.LOGS_DIR}/{entry.name}")
     for folder in (layout.FONTS_DIR, layout.LOGS_DIR):
@@ -189,11 +190,11 @@ def delete_project(tree: Tree, session: ExportSession) -> tuple[str, ...]:
     return stays
 
 
-def _delete_font(tree: Tree, font_id: str, config: ExportConfig) -> None:
+def _delete_font(tree: Tree, font_id: str, config: ExportConfig, tell: Callable[[], None]) -> None:
     for name in _font_files(font_id, config):
         tree.remove(name)
     try:
-        sweep_unclaimed(tree, font_id, config, RangeSet())
+        sweep_unclaimed(tree, font_id, config, RangeSet(), tell)
     except FontmillError as error:
         if error.slug != "path-not-allowed":  # a link in place of a folder is foreign, and stays
             raise

@@ -30,6 +30,8 @@ _LARGEST_PIECE: Final = 256 << 20
 _SURPLUS: Final = 64 << 20
 """So many bytes more than a complete project's checkpoint tells of are looked at."""
 _MAX_TOLD: Final = 10_000
+REWRITTEN: Final = frozenset({"missing", "corrupt", "truncated", "different"})
+"""The kinds of damage to a file that is ours, and is made anew."""
 WHOLE_FONT: Final = 1 << 31
 """The last index in a repair plan for a font of which no label can be believed."""
 
@@ -250,6 +252,17 @@ def repair_plan(result: ValidationResult) -> dict[str, RangeSet]:
             spans = plan.setdefault(damage.font_id, [])
             if damage.index:
                 spans.append((damage.index, damage.index))
-            elif damage.file in (layout.samples_file(damage.font_id), layout.packed_file(damage.font_id)) and damage.kind in ("truncated", "different"):
+            elif _of_all_labels(damage):
                 spans.append((1, WHOLE_FONT))  # the digest tells that a label is wrong, not which
     return {font_id: RangeSet.of(spans) for font_id, spans in plan.items()}
+
+
+def rewritten_files(result: ValidationResult) -> int:
+    """How many of the damaged files are written anew without a pair being drawn: documents, and what is said of fonts."""
+    return len({found.file for found in result.damaged if found.kind in REWRITTEN and not found.index and not _of_all_labels(found)})
+
+
+def _of_all_labels(damage: Damage) -> bool:
+    """Whether no label of a font can be believed."""
+    labels = (layout.samples_file(damage.font_id), layout.packed_file(damage.font_id)) if damage.font_id else ()
+    return damage.file in labels and damage.kind in ("truncated", "different")

@@ -10,6 +10,7 @@ from typing import Any
 
 from fontmill.errors import FontmillError
 from fontmill.model import ExportConfig, ExportSession, FontProgress, Part
+from fontmill.vocabulary import EVENTS
 from fontmilld.core import layout
 from fontmilld.core.labels import label_line
 from fontmilld.intake import StartRequest
@@ -253,6 +254,7 @@ class House:
         return self.pool.start_trouble if self.pool.hopeless else ""
 
     def publish(self, kind: str, session: str | None, data: Mapping[str, Any]) -> None:
+        assert kind in EVENTS and EVENTS[kind].of_session == (session is not None), (kind, session)
         self.events.append((kind, session, dict(data)))
 
     def note(self, session_id: str, status: str, reasons: tuple[str, ...], detail: str,

@@ -24,7 +24,7 @@ from fontmilld.store.ledger import SessionStore
 from fontmilld.store.litter import delete_project, foreign_names, scan_existing_files
 from fontmilld.store.lock import Owner
 from fontmilld.store.recovery import recover
-from fontmilld.store.verify import repair_plan, validate_session_integrity
+from fontmilld.store.verify import repair_plan, rewritten_files, validate_session_integrity
 from fontmilld.testing.disk import SimulatedDisk
 from fontmilld.testing.export import PROJECT, SmallExport, small_session
 
@@ -319,6 +319,16 @@ def test_a_label_that_was_falsified_without_a_trace_is_drawn_again_not_believed(
     assert disk.files(PROJECT)[LABELS] == before[LABELS]
 
 
+@pytest.mark.parametrize(("files", "rewritten"), [
+    ([layout.SUMMARY_FILE], 1), ([layout.CARD_FILE, layout.font_file("font-0")], 2), ([IMAGE], 0), ([LABELS], 0), ([IMAGE, layout.REPORT_FILE], 1),
+])
+def test_what_is_written_anew_beside_pictures_and_labels_is_counted(files, rewritten):
+    disk = finished()
+    for name in files:
+        change(disk, name, lambda data: data[:-5])
+    assert rewritten_files(validate_session_integrity(tree_of(disk), SESSION, "full")) == rewritten
+
+
 def repaired(disk: SimulatedDisk) -> int:
     """What the manager does on `repair`: verify, recover, reopen what is damaged, go on."""
     tree = tree_of(disk)
@@ -350,7 +360,10 @@ def test_deleting_removes_everything_that_is_ours():
     disk = finished()
     disk.plant(f"{PROJECT}/logs/export.log.1", "file")
     tree = tree_of(disk)
-    assert delete_project(tree, SESSION) == ()
+    images = [name for name in disk.files(PROJECT) if name.endswith(".png")]
+    told: list[int] = []
+    assert delete_project(tree, SESSION, lambda: told.append(1)) == ()
+    assert len(told) == len(images) > 0
     assert list(tree.scan("")) == []
     tree.remove_dir("")
     assert "out/project" not in " ".join(disk.files())
