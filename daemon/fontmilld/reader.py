@@ -2,14 +2,17 @@
 
 For `fontmill status`, `fonts` and `why` of a folder. Nothing is written, and no lock is taken: where somebody works on
 the project, what is told lags behind. One JSON line is printed: the reply of the verb, or `{"error": {"slug", "message",
-"details"}}`.
+"details"}}`. The verb `follow`, for `fontmill wait` and `watch`, prints a status object several times a second until nobody
+works on the project any more.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -31,19 +34,55 @@ from fontmilld.store.parts import elsewhere
 from fontmilld.store.sessions import load_session, read_progress
 from fontmilld.store.tree import Tree
 
+_POLL_SECONDS: Final = 0.5
 _LEFT_OUT: Final = "The session was completed before this sample was made."
 _GO_ON: Final = "the same `fontmill run` or `fontmill start` goes on"
 
 
 def main(argv: Sequence[str]) -> int:
     """Print the reply; the exit status is 0 when there is one."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
     parent, name = os.path.split(argv[1].rstrip("/"))
+    path = f"{os.path.realpath(parent).rstrip('/')}/{name}"
     try:
-        answer = read(argv[0], f"{os.path.realpath(parent).rstrip('/')}/{name}")
+        for answer in follow(path) if argv[0] == "follow" else [read(argv[0], path)]:
+            _print(answer)
     except FontmillError as error:
-        answer = {"error": {"slug": error.slug, "message": error.message, "details": error.details}}
+        _print({"error": {"slug": error.slug, "message": error.message, "details": error.details}})
+        return 1
+    return 0
+
+
+def _print(answer: dict[str, Any]) -> None:
     sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
-    return 1 if "error" in answer else 0
+    sys.stdout.buffer.flush()
+
+
+def follow(path: str, pause: Callable[[float], None] = time.sleep) -> Iterator[dict[str, Any]]:
+    """The status object again and again while somebody works on the project, and once more, without `owner`, when nobody does.
+
+    Until then it is what the project itself said last. Raises FontmillError.
+    """
+    status: dict[str, Any] = {}
+    while (owner := _shown(living_owner(path))) is not None:
+        told = _last_told(path)
+        if status and told.get("session_id") == status["session_id"]:
+            status = {name: told.get(name, value) for name, value in status.items()}
+        else:
+            status = read("status", path)
+        yield {**status, "owner": owner}
+        pause(_POLL_SECONDS)
+    yield {**read("status", path), "owner": None}
+
+
+def _last_told(path: str) -> dict[str, Any]:
+    """What `progress.json` holds."""
+    tree = LocalTree(path)
+    try:
+        return read_progress(tree)
+    finally:
+        tree.close()
 
 
 def read(verb: str, path: str) -> dict[str, Any]:
@@ -51,6 +90,7 @@ def read(verb: str, path: str) -> dict[str, Any]:
 
     Raises FontmillError.
     """
+    owner = living_owner(path)  # before the tree is read: what it did last is seen
     tree = LocalTree(path)
     try:
         session = load_session(tree, path)
@@ -58,7 +98,6 @@ def read(verb: str, path: str) -> dict[str, Any]:
         tracker = _counted(tree, session, completed)
     finally:
         tree.close()
-    owner = living_owner(path)
     status = _status(session, path, tracker, told, completed, owner)
     if verb == "status":
         return status

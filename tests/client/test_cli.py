@@ -183,6 +183,17 @@ def test_a_session_that_is_no_folder_either_is_told_as_such(cli: Cli, folder: Pa
         assert f", and there is no project {told} {folder / named}. {action}" in done.err
 
 
+@pytest.mark.parametrize(("command", "told"), [
+    ("pause", "If a `fontmill run` works on it, Ctrl-C there pauses it; `fontmill why {folder}` says who does."),
+    ("resume", "The same `fontmill run` goes on without one, and so does `fontmill retry-failed {folder}`."),
+    ("why", "Start fontmilld, or use `fontmill run`, which needs none."),
+])
+def test_a_command_that_needs_a_daemon_says_what_does_the_same_for_a_folder(cli: Cli, folder: Path, command: str, told: str) -> None:
+    (folder / "session.json").touch()
+    done = cli("--socket", folder / "none.sock", command, folder)
+    assert (done.code, done.err) == (3, f"fontmill: No daemon answers on {folder}/none.sock. {told.format(folder=folder)}\n")
+
+
 def test_a_session_that_a_daemon_does_not_know_and_that_is_no_folder_is_told_as_such(
     cli: Cli, daemon: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -347,7 +358,7 @@ def test_cancel_complete_ping_hello(cli: Cli, daemon: Any) -> None:
         "hello": {"version": 1, "features": ["events", "replay"]},
     }
     assert "failed (cancelled)" in cli("cancel", "s").out
-    assert "completed" in cli("complete", "s").out
+    assert "completed" in cli("complete", "s", "--yes").out
     assert cli("ping").out.splitlines()[0].split() == ["boot", "boot-1"]
     assert cli("hello").out.splitlines()[1].split(None, 1) == ["features", "events, replay"]
 
@@ -378,12 +389,15 @@ def test_what_was_completed_early_is_not_called_whole(cli: Cli, daemon: Any) -> 
 
 
 @pytest.mark.parametrize(("words", "told"), [
+    (("rnu",), "There is no command 'rnu'. Did you mean `fontmill run`? See `fontmill --help`."),
+    (("statsu", "plates"), "There is no command 'statsu'. Did you mean `fontmill status`? See `fontmill --help`."),
+    (("frobnicate",), "There is no command 'frobnicate'. See `fontmill --help`."),
     (("run", "--font", "x"), "There is no option --font here. Did you mean --fonts? See `fontmill run --help`."),
     (("list", "--smaples", "3"), "There is no option --smaples here. See `fontmill list --help`."),
     (("preview", "--samples", "4"), "There is no option --samples here. It is one of `fontmill run`. See `fontmill preview --help`."),
     (("ping", "me"), "There is no argument me here. See `fontmill ping --help`."),
 ])
-def test_an_option_that_is_not_there_says_what_was_meant(cli: Cli, words: tuple[str, ...], told: str) -> None:
+def test_a_command_or_an_option_that_is_not_there_says_what_was_meant(cli: Cli, words: tuple[str, ...], told: str) -> None:
     done = cli(*words)
     assert (done.code, done.err) == (2, f"fontmill: {told}\n")
 
@@ -435,7 +449,7 @@ def test_the_resume_dialog_asks(cli: Cli, daemon: Any, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(("words", "answer", "asked"), [
-    ((), "", True), ((), "n", True), ((), "y", True), ((), "Yes ", True), (("--yes",), "n", False), (("--json",), "n", False),
+    ((), "", True), ((), "n", True), ((), "y", True), ((), "Yes ", True), (("--yes",), "n", False), (("--yes", "--json"), "n", False),
 ])
 def test_delete_asks_at_a_terminal(
     cli: Cli, daemon: Any, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], answer: str, asked: bool,
@@ -455,7 +469,40 @@ def test_delete_asks_at_a_terminal(
     if not deletes:
         assert done.out == "nothing is deleted\n"
     elif "--json" not in words:
-        assert done.out.splitlines() == ["deleted s: 1,012 pairs in /out/plates", "1 files that are not fontmill's stay: a.txt"]
+        assert done.out.splitlines() == ["deleted s: 1,012 pairs in /out/plates", "left as they are: 1 foreign file: a.txt"]
+
+
+@pytest.mark.parametrize("command", ["delete", "complete"])
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_what_asks_is_refused_where_nobody_can_be_asked(
+    cli: Cli, daemon: Any, monkeypatch: pytest.MonkeyPatch, command: str, words: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr(projects, "interactive", lambda: bool(words))
+    monkeypatch.setattr("builtins.input", lambda _: pytest.fail("it asks"))
+    daemon.answers |= {"status": fake.status(), command: {"session_id": "s"}}
+    done = cli(command, "s", *words)
+    told = {"delete": "delete 10 pairs in /data/plates", "complete": "complete /data/plates with 10 of 40 pairs and leave out the other 30"}[command]
+    assert (done.code, done.err) == (2, f"fontmill: This would {told}, and nobody is there to ask. Give --yes if it shall.\n")
+    assert command not in [request.op for request in daemon.requests]
+    assert cli(command, "s", *words, "--yes").code == 0
+
+
+@pytest.mark.parametrize(("changes", "answer", "asked"), [
+    ({}, "n", True), ({}, "y", True), ({"status": "paused", "pause_reasons": ["user"]}, "n", True),
+    ({"exported_samples": 35, "failed_samples": 5}, "n", False), ({"status": "completed", "exported_samples": 10, "skipped_samples": 30}, "n", False),
+])
+def test_complete_asks_at_a_terminal_where_pairs_would_be_left_out(
+    cli: Cli, daemon: Any, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], answer: str, asked: bool,
+) -> None:
+    questions: list[str] = []
+    monkeypatch.setattr(projects, "interactive", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda question: questions.append(question) or answer)
+    daemon.answers |= {"status": fake.status(**changes), "complete": {"session_id": "s", "total_samples": 40, "status": "completed"}}
+    done = cli("complete", "s")
+    assert done.code == 0
+    assert questions == (["complete /data/plates with 10 of 40 pairs and leave out the other 30? [y/N] "] if asked else [])
+    assert ("complete" in [request.op for request in daemon.requests]) == (not asked or answer == "y")
+    assert (done.out == "nothing is changed\n") == (asked and answer == "n")
 
 
 def test_delete_of_a_folder_that_the_daemon_does_not_hold_asks_what_the_disk_knows(

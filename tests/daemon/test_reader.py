@@ -12,7 +12,7 @@ import pytest
 
 from fontmill.errors import FontmillError
 from fontmilld.core.ranges import RangeSet
-from fontmilld.reader import read
+from fontmilld.reader import follow, read
 from fontmilld.store.kernel import LinuxKernel
 from fontmilld.store.lock import TreeLock
 from fontmilld.testing.export import SmallExport, small_session
@@ -89,6 +89,28 @@ def test_a_reason_that_goes_by_itself_holds_only_while_somebody_works_on_the_pro
     assert (status["status"], status["pause_reasons"]) == left
     told = " ".join(read("why", str(project))["lines"])
     assert "shutting down" not in told and ("Nobody works on it" in told) == (left[0] == "active")
+
+
+def test_a_project_is_followed_by_its_last_word_for_as_long_as_somebody_works_on_it(project: Path) -> None:
+    (project / "summary.json").unlink()
+    lock = TreeLock(str(project), "daemon")
+    told = {**read("status", str(project)), "status": "active", "exported_samples": 7, "performance": {}}
+    words = [json.dumps(told), "{", json.dumps({**told, "exported_samples": 9}), json.dumps({**told, "session_id": "another"}), ""]
+
+    def pause(seconds: float) -> None:
+        assert seconds > 0
+        (project / "progress.json").write_text(words.pop(0))
+        if not words:
+            lock.release()
+
+    statuses = list(follow(str(project), pause))
+    assert [status["exported_samples"] for status in statuses] == [16, 7, 16, 9, 16, 16]
+    assert [status["owner"] is None for status in statuses] == [False] * 5 + [True]
+    assert all(sorted(status) == sorted(statuses[0]) for status in statuses)
+
+
+def test_a_project_that_nobody_works_on_is_told_once(project: Path) -> None:
+    assert [status["status"] for status in follow(str(project), lambda _: pytest.fail("it waits"))] == ["completed"]
 
 
 @pytest.mark.parametrize("told", ["", "[]", '{"status": 7, "pause_reasons": "user", "last_updated": []}', '{"status": "paused"}'])

@@ -48,7 +48,7 @@ def test_full_verify_finds_all_damage_and_nothing_else_and_repair_restores_every
     repaired = fontmill(*socket, "repair", session, "--json")
     assert repaired.returncode == 0, repaired.stderr
     assert json.loads(repaired.stdout)["remade_samples"] == 3
-    assert "1 foreign files are left as they are" in repaired.stderr and "3 damaged; 3 pairs" in repaired.stderr
+    assert "left as they are: 1 foreign file;" in repaired.stderr and "3 damaged; to be made anew: 3 pairs\n" in repaired.stderr
     stranger = next(project.rglob("notes.txt"))
     assert stranger.read_text() == "mine"
     stranger.unlink()
@@ -256,7 +256,9 @@ def test_a_folder_needs_no_service_to_tell_of_itself_and_to_be_completed(daemon:
     assert (font["done_samples"], font["total_samples"]) == (made, 20_000)
     named = fontmill("--socket", str(tmp_path / "none.sock"), "fonts", project, **alone)
     assert named.returncode == 3, "who names a daemon wants that one"
-    done = fontmill("complete", project, "--json", **alone)
+    unasked = fontmill("complete", project, **alone)
+    assert unasked.returncode == 2 and f"leave out the other {20_000 - made:,}, and nobody is there to ask" in unasked.stderr
+    done = fontmill("complete", project, "--json", "--yes", **alone)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert (summary["exported_samples"], summary["skipped_samples"]) == (made, 20_000 - made)
@@ -293,8 +295,9 @@ def test_a_summary_that_was_deleted_is_missed_and_written_anew(daemon: Daemon, f
     (project / "summary.json").unlink()
     found = daemon.client.call("verify", {"session": session, "level": "quick"}, timeout=120)
     assert [(entry["file"], entry["kind"]) for entry in found["damaged"]] == [("summary.json", "missing")]
-    daemon.client.call("repair", {"session": session}, timeout=120)
-    assert daemon.client.wait(session, timeout=120)["status"] == "completed"
+    repaired = fontmill("--socket", daemon.socket, "repair", session)
+    assert repaired.returncode == 0 and "1 damaged; to be made anew: 1 document\n" in repaired.stderr, repaired.stderr
+    assert repaired.stdout.startswith("made anew: 1 document\n")
     assert tree_digest(project) == before and (project / "summary.json").is_file()
     assert daemon.client.call("verify", {"session": session, "level": "full"}, timeout=120)["ok"]
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from typing import Any, Protocol
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from fontmill.cli.output import Output
 from fontmill.cli.text import clean, facts, settled, state, status_line, whole
+from fontmill.errors import FontmillError
+
+if TYPE_CHECKING:
+    from fontmill.client import Client
 
 Map = Mapping[str, Any]
 LINE_EVERY = 1.0
+ANSWER_WITHIN = 0.5
+PRESENT = 2**62
+"""A mark that no event is behind: what was told before is not asked for."""
 
 
 class View(Protocol):
@@ -41,9 +50,9 @@ class Lines:
 
     def update(self, status: Map) -> None:
         """Print the status unless a line was printed just now."""
-        if time.monotonic() < self._next:
+        if monotonic() < self._next:
             return
-        self._next = time.monotonic() + LINE_EVERY
+        self._next = monotonic() + LINE_EVERY
         if self._output.as_json:
             self._output.emit(status)
         else:
@@ -94,25 +103,89 @@ class Bars:
         self._progress.stop()
 
 
-class Looking:
-    """While fonts are looked at, a terminal shows for how long; one line says so where lines are asked for."""
+class Lasting:
+    """While a command works on something for long, a terminal shows what, for how long, and how far it is.
 
-    def __init__(self, output: Output, lines: bool) -> None:
-        self._output, self._began, self._shown = output, time.monotonic(), 0
+    With `lines` one line says what, also where there is no terminal. `far` is asked once a second.
+    """
+
+    def __init__(self, output: Output, what: str, lines: bool = False, far: Callable[[], str] = lambda: "") -> None:
+        self._output, self._what, self._far = output, what, far
+        self._began, self._shown = monotonic(), 0
         if lines and not output.live and not output.as_json:
-            output.note("looking at the fonts ...")
+            output.note(f"{what} ...")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def tick(self) -> None:
         """To be called several times a second."""
-        seconds = int(time.monotonic() - self._began)
+        seconds = int(monotonic() - self._began)
         if self._output.live and seconds > self._shown:
             self._shown = seconds
-            self._output.draw(f"looking at the fonts ... {seconds} s")
+            self._output.draw(" ".join([f"{self._what} ...", self._far(), f"{seconds} s"]).replace("  ", " "))
 
     def close(self) -> None:
         """Wipe the line."""
         if self._shown:
             self._output.draw("")
+
+
+@contextmanager
+def lasting(client: Client, output: Output, what: str, far: Callable[[], str] = lambda: "") -> Iterator[None]:
+    """While `client` waits within it, a terminal shows what it waits for. See `Lasting`."""
+    alive = client.tick
+    with Lasting(output, what, far=far) as shown:
+        def tick() -> None:
+            if alive is not None:
+                alive()
+            shown.tick()
+
+        client.tick = tick
+        try:
+            yield
+        finally:
+            client.tick = alive
+
+
+class Heard:
+    """How far work on a project is, by the events that the daemon tells of it.
+
+    `kind` is that of the events, `named` a session or the folder of its project, `show` makes words of one's data.
+    """
+
+    def __init__(self, socket: str, kind: str, named: str, show: Callable[[Map], str]) -> None:
+        from fontmill.client import Client  # noqa: PLC0415  only a terminal pays for it
+
+        self._client = Client(socket, timeout=ANSWER_WITHIN)
+        self._kind, self._named, self._show = kind, named, show
+        self._boot, self._seq, self._told = "", 0, ""
+
+    def far(self) -> str:
+        """The newest of it in words; what was told before when the daemon does not answer."""
+        try:
+            if not self._boot:
+                self._boot, self._seq = str(self._client.ping().get("boot", "")), PRESENT
+            answer = self._client.events(self._boot, self._seq)
+        except FontmillError:
+            return self._told
+        self._boot, self._seq = str(answer.get("boot", "")), whole(answer, "seq")
+        for event in answer.get("events") or ():
+            if event.get("kind") == self._kind and self._about(event):
+                self._told = self._show(event["d"])
+        return self._told
+
+    def _about(self, event: Map) -> bool:
+        if self._named.startswith("/"):
+            return bool(event["d"].get("project_path") == os.path.realpath(self._named))
+        return str(event.get("session")).startswith(self._named)
+
+    def close(self) -> None:
+        """Leave the daemon."""
+        self._client.close()
 
 
 def view(output: Output, lines: bool) -> View:

@@ -110,7 +110,7 @@ def _dispatch(words: list[str], output: Output) -> int:
         except FontmillError as error:
             from fontmill.cli.ondisk import with_folder  # noqa: PLC0415  most commands do not fail
 
-            raise with_folder(with_flags(error, command.name), getattr(options, "session", None)) from error
+            raise with_folder(with_flags(error, command.name), command.name, getattr(options, "session", None)) from error
 
 
 def _handler(command: Command) -> Callable[[Invocation], int]:

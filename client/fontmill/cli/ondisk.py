@@ -33,8 +33,11 @@ def is_project(folder: str) -> bool:
     return os.path.isfile(os.path.join(folder, "session.json"))
 
 
-def with_folder(error: FontmillError, named: str | None) -> FontmillError:
-    """The same error, saying too that the session `named` is no project's folder, where no daemon knows it."""
+def with_folder(error: FontmillError, command: str, named: str | None) -> FontmillError:
+    """The same error, saying too that the session `named` is no project's folder, where no daemon knows it.
+
+    Of one that is, it says how what `command` is for is done without a daemon.
+    """
     lost = error.slug == "not-running" or error.message.startswith("There is no session ")
     if not named or not lost:
         return error
@@ -43,11 +46,24 @@ def with_folder(error: FontmillError, named: str | None) -> FontmillError:
     except FileNotFoundError:  # the current folder is gone
         return error
     if is_project(path):
-        return error
+        if command not in _ALONE:
+            return error
+        import shlex  # noqa: PLC0415  for few errors alone
+
+        action = _ALONE[command].format(folder=clean(shlex.quote(path)))
+        return FontmillError(error.slug, error.message, error.details, action, error.after_ms)
     there = os.path.isdir(path)
     sentence = f"{error.message.rstrip('.')}, and there is no project {'in' if there else 'folder'} {path}."
     action = f"`fontmill detect {named}` finds the projects in a folder." if there else error.action
     return FontmillError(error.slug, sentence, error.details, action, error.after_ms)
+
+
+_STOP = "If a `fontmill run` works on it, Ctrl-C there pauses it; `fontmill why {folder}` says who does."
+_ALONE = {
+    "pause": _STOP, "cancel": _STOP,
+    "resume": "The same `fontmill run` goes on without one, and so does `fontmill retry-failed {folder}`.",
+}
+"""What does the same for a project's folder without a daemon."""
 
 
 def only_on_disk(call: Invocation, error: FontmillError, named: str) -> bool:

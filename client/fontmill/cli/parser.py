@@ -35,8 +35,11 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         unknown = re.match(r"argument command: invalid choice: ('.*?'|\".*?\")", message)
-        sentence = f"There is no command {unknown[1]}" if unknown else message.removeprefix("argument ")
-        raise usage_error(f"{sentence}.", self._command.name if self._command else "")
+        if unknown:
+            near = _nearest(unknown[1][1:-1], COMMANDS)
+            meant = f" Did you mean `fontmill {near}`?" if near else ""
+            raise usage_error(f"There is no command {unknown[1]}.{meant}")
+        raise usage_error(f"{message.removeprefix('argument ')}.", self._command.name if self._command else "")
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -54,17 +57,22 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _unknown(word: str, command: str) -> FontmillError:
-    import difflib  # noqa: PLC0415  for slips alone
-
     known = [o.flag for o in (*(COMMANDS[command].options if command else ()), *GLOBALS, HELP) if o.flag]
     flag = word.partition("=")[0]
-    near = difflib.get_close_matches(flag, known, 1)
+    near = _nearest(flag, known)
     elsewhere = [name for name, row in COMMANDS.items() if any(option.flag == flag for option in row.options)]
-    meant = f" Did you mean {near[0]}?" if near else ""
+    meant = f" Did you mean {near}?" if near else ""
     if elsewhere:
         meant = f" It is one of `fontmill {elsewhere[0]}`."
     kind = "option" if word.startswith("-") else "argument"
     return usage_error(f"There is no {kind} {word} here.{meant}", command)
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that a slip was meant to be, or an empty text."""
+    import difflib  # noqa: PLC0415  for slips alone
+
+    return next(iter(difflib.get_close_matches(word, list(known), 1)), "")
 
 
 def _add(parser: argparse.ArgumentParser, options: Iterable[Option], below: bool = False) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from fontmill.cli.arguments import Invocation, given_args, number
+from fontmill.cli.live import lasting
 from fontmill.cli.served import served
 from fontmill.cli.start import tell_lacking, tell_refused
-from fontmill.cli.text import clean, count
+from fontmill.cli.text import clean, counted
 from fontmill.errors import ExitStatus, invalid
 from fontmill.verbs import validate
 
@@ -26,7 +27,7 @@ def run(call: Invocation) -> int:
         raise invalid("sheet", f"the sheet is a PNG file; use .png, not {suffix}.")
     if not os.path.isdir(os.path.dirname(path)):
         raise invalid("sheet", f"there is no folder {os.path.dirname(path)}.")
-    with served(call, (os.getcwd(),)):
+    with served(call, (os.getcwd(),)), lasting(call.client(), call.output, "looking at the fonts, and drawing"):
         answer = call.client().call("preview", args, timeout=call.timeout or LONG)
     sheet: bytes = answer.pop("sheet")
     try:
@@ -36,6 +37,8 @@ def run(call: Invocation) -> int:
         raise invalid("sheet", f"{path} cannot be written ({error.strerror}).") from error
     tell_refused(call.output, answer)
     tell_lacking(call.output, answer)
-    lines = [f"{count(answer['pairs'])} pairs of {count(answer['fonts'])} font files: {clean(path)}"]
+    if answer["pairs"] < args["pairs"]:
+        call.output.note(f"{counted(args['pairs'], 'pair')} were asked for; the fonts give no more")
+    lines = [f"{counted(answer['pairs'], 'pair')} of {counted(answer['fonts'], 'font file')}: {clean(path)}"]
     call.output.result({**answer, "path": path}, lines)
     return ExitStatus.OK

@@ -7,14 +7,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from fontmill.cli.arguments import Invocation
+from fontmill.cli.live import Heard, Lasting, lasting, view
 from fontmill.cli.ondisk import is_project
 from fontmill.cli.output import interactive
 from fontmill.cli.served import alone, runs, served, verified, write_new
 from fontmill.cli.simple import lines
-from fontmill.cli.text import clean, count, lacking, outcome, status_lines, table
+from fontmill.cli.text import (
+    clean,
+    count,
+    counted,
+    lacking,
+    outcome,
+    project,
+    settled,
+    status_lines,
+    table,
+    whole,
+)
 from fontmill.errors import ExitStatus, FontmillError, invalid
 
 LONG = 600.0
@@ -46,7 +59,8 @@ def verify(call: Invocation) -> int:
     """Name every damaged file; exit status 1 when there is one."""
     roots = _roots(call)
     if alone(call, roots) and call.verb_args()["level"] != "deep":
-        answer = verified(roots[0], call.verb_args()["level"], call.timeout)
+        with Lasting(call.output, _DOING["verify"]) as shown:
+            answer = verified(roots[0], call.verb_args()["level"], call.timeout, shown.tick)
     else:
         with served(call, roots):
             answer = _asked(call)
@@ -56,7 +70,7 @@ def verify(call: Invocation) -> int:
     if len(damaged) + left_out > SHOWN_DAMAGE:
         told.append(f"and {count(len(damaged) + left_out - len(damaged[:SHOWN_DAMAGE]))} more (--json names {'more of them' if left_out else 'them all'})")
     verdict = "everything is as the labels say" if answer.get("ok") else _found_bad(damaged, left_out)
-    call.output.result(answer, [*told, f"{count(answer.get('checked', 0))} files checked: {verdict}"])
+    call.output.result(answer, [*told, f"{counted(answer.get('checked', 0), 'file')} checked: {verdict}"])
     return ExitStatus.OK if answer.get("ok") else ExitStatus.FAILED
 
 
@@ -72,20 +86,38 @@ def repair(call: Invocation) -> int:
         answer = _asked(call)
         foreign = answer.get("foreign") or 0
         if foreign:
-            call.output.note(f"{count(foreign)} foreign files are left as they are; `fontmill verify` names them")
+            call.output.note(f"left as they are: {counted(foreign, 'foreign file')}; `fontmill verify` names them")
         if answer.get("session_id"):
-            call.output.note(f"{count(answer.get('damaged', 0) - foreign)} damaged; {count(answer.get('remade_samples', 0))} pairs are made anew")
-            return _awaited(call, answer, borne=lacking(answer["status"]))
+            call.output.note(f"{count(answer.get('damaged', 0) - foreign)} damaged; to be made anew: {_remade(answer)}")
+            return _awaited(call, answer, borne=lacking(answer["status"]), told=f"made anew: {_remade(answer)}")
     call.output.result(answer, ["nothing to repair"])
     return ExitStatus.OK
 
 
+def _remade(answer: Mapping[str, Any]) -> str:
+    """What a repair makes, in words."""
+    numbers = {"pair": answer.get("remade_samples") or 0, "document": answer.get("rewritten_files") or 0}
+    return ", ".join(counted(number, noun) for noun, number in numbers.items() if number) or "what is said of the whole"
+
+
 def complete(call: Invocation) -> int:
-    """Finish a session as it stands."""
+    """Finish a session as it stands; who would leave pairs out is asked first."""
     with served(call, _roots(call)):
+        if not call.options.yes and (question := _left_out(_found(call))) and not _agreed(call, question):
+            call.output.say("nothing is changed")
+            return ExitStatus.OK
         answer = _asked(call)
     call.output.result(answer, lines(answer))
     return ExitStatus.OK
+
+
+def _left_out(status: Mapping[str, Any]) -> str:
+    """What completing a session would do to it, or an empty text when no pair would be left out."""
+    left = whole(status, "total_samples") - settled(status)
+    if left <= 0 or status.get("completed") or status.get("status") in ("completed", "failed"):
+        return ""
+    made = f"{count(whole(status, 'exported_samples'))} of {count(whole(status, 'total_samples'))} pairs"
+    return f"complete {project(status)} with {made} and leave out the other {count(left)}"
 
 
 def retry_failed(call: Invocation) -> int:
@@ -113,23 +145,26 @@ def rebuild(call: Invocation) -> int:
 
 
 def delete(call: Invocation) -> int:
-    """Remove a session and its files; who sits at a terminal is asked first."""
+    """Remove a session and its files; it is asked for first."""
     with served(call, _roots(call)):
-        if interactive() and not call.options.yes and not call.output.as_json and not _agreed(call):
+        if not call.options.yes and not _agreed(call, f"delete {_pairs_in(_found(call))}"):
             call.output.say("nothing is deleted")
             return ExitStatus.OK
         answer = _asked(call)
     foreign = answer.get("foreign_files") or ()
     told = [f"deleted {clean(answer.get('session_id', ''))}: {_pairs_in(answer)}"]
     if foreign:
-        told.append(f"{count(len(foreign))} files that are not fontmill's stay: {clean(', '.join(map(str, foreign[:SHOWN_DAMAGE])))}")
+        told.append(f"left as they are: {counted(len(foreign), 'foreign file')}: {clean(', '.join(map(str, foreign[:SHOWN_DAMAGE])))}")
     call.output.result(answer, told)
     return ExitStatus.OK
 
 
-def _agreed(call: Invocation) -> bool:
+def _agreed(call: Invocation, what: str) -> bool:
+    """Whether who sits at the terminal wants `what`. Raises `invalid-argument` where nobody can be asked."""
+    if call.output.as_json or not interactive():
+        raise FontmillError("invalid-argument", f"This would {what}, and nobody is there to ask.", action="Give --yes if it shall.")
     try:
-        answer = input(f"delete {_pairs_in(_found(call))}? [y/N] ")
+        answer = input(f"{what}? [y/N] ")
     except EOFError:
         answer = ""
     return answer.strip().lower() in ("y", "yes")
@@ -152,7 +187,7 @@ def _found(call: Invocation) -> Mapping[str, Any]:
 
 
 def _pairs_in(about: Mapping[str, Any]) -> str:
-    return f"{count(about.get('exported_samples'))} pairs in {clean(about.get('project_path', ''))}"
+    return f"{counted(whole(about, 'exported_samples'), 'pair')} in {project(about)}"
 
 
 def _roots(call: Invocation) -> tuple[str, ...]:
@@ -171,15 +206,48 @@ def _roots(call: Invocation) -> tuple[str, ...]:
 
 
 def _asked(call: Invocation) -> dict[str, Any]:
-    """The verb's answer; these verbs read whole projects, so they get more time than others."""
-    return call.client().call(call.command, call.verb_args(), timeout=call.timeout or LONG)
+    """The verb's answer; these verbs read whole projects, so they get more time than others, and a terminal sees them go on."""
+    client = call.client()
+    if not call.output.live:
+        return client.call(call.command, call.verb_args(), timeout=call.timeout or LONG)
+    named = call.verb_args().get("session") or call.verb_args().get("path") or ""
+    heard = Heard(client.endpoint.control, f"{_TOLD_AS.get(call.command, call.command)}-progress", named, _far)
+    with closing(heard), lasting(client, call.output, _DOING[call.command], heard.far):
+        return client.call(call.command, call.verb_args(), timeout=call.timeout or LONG)
 
 
-def _awaited(call: Invocation, answer: Mapping[str, Any], borne: int = 0) -> int:
-    """Wait for the session; `borne` pairs were lacking before, and it was not asked for them."""
+_DOING = {
+    "verify": "checking", "repair": "checking", "delete": "deleting", "detect": "looking for projects", "adopt": "looking at the project",
+    "complete": "completing", "retry-failed": "looking at the project", "rebuild": "drawing",
+}
+_TOLD_AS = {"repair": "verify"}
+
+
+def _far(told: Mapping[str, Any]) -> str:
+    """How far a verification or a deletion is."""
+    if "total_images" in told:
+        return f"{count(told.get('removed_images'))} of {counted(told['total_images'], 'picture')},"
+    return f"{counted(told.get('checked'), 'file')},"
+
+
+def _awaited(call: Invocation, answer: Mapping[str, Any], borne: int = 0, told: str = "") -> int:
+    """Wait for the session; `borne` pairs were lacking before, and it was not asked for them. `told` is said when it is done."""
     if call.options.no_wait:
         call.output.result(dict(answer), lines({key: answer[key] for key in answer if key != "status"}))
         return ExitStatus.OK
-    final = call.client().wait(answer["session_id"], timeout=call.timeout)
-    call.output.result({**answer, "status": final}, status_lines(final))
-    return outcome(final, borne)
+    final = _followed(call, answer["session_id"])
+    exit_status = outcome(final, borne)
+    call.output.result({**answer, "status": final}, [*([told] if told and exit_status == ExitStatus.OK else []), *status_lines(final)])
+    return exit_status
+
+
+def _followed(call: Invocation, session: str) -> Mapping[str, Any]:
+    """The status of a session once it has ended or paused; a terminal sees it go on."""
+    client = call.client()
+    if call.output.live and not call.timeout:
+        with closing(view(call.output, lines=False)) as shown:
+            for status in client.statuses(session):
+                shown.update(status)
+                if status.get("status") != "active":
+                    break
+    return client.wait(session, timeout=call.timeout)

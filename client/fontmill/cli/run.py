@@ -10,7 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 from fontmill.cli.arguments import Invocation, start_args
-from fontmill.cli.live import Looking, view
+from fontmill.cli.live import Lasting, view
 from fontmill.cli.private import PrivateDaemon
 from fontmill.cli.start import place, tell_lacking, tell_refused
 from fontmill.cli.text import SELF_HEALING, clean, count, outcome, rate, whole, why
@@ -134,7 +134,7 @@ class Job:
             self._output.note(f"drawn without the compiled core, more slowly: {clean(daemon['without_core'])}")
 
     def _looked_at(self, start: Callable[[], Map]) -> Map:
-        looking = Looking(self._output, bool(self._call.options.progress))
+        looking = Lasting(self._output, "looking at the fonts", bool(self._call.options.progress))
 
         def tick() -> None:
             _check(self._signals, self._daemon)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +15,8 @@ from fontmill.cli.ondisk import socket_named
 from fontmill.cli.private import PrivateDaemon, program
 from fontmill.endpoint import Endpoint
 from fontmill.errors import FontmillError, invalid
+
+TICK = 0.1
 
 
 @contextmanager
@@ -51,9 +54,12 @@ def _minds_other_folders(call: Invocation, roots: tuple[str, ...]) -> bool:
     return False
 
 
-def verified(project: str, level: str, timeout: float | None) -> dict[str, Any]:
-    """The reply of `verify` of a project by a process of its own, which needs no daemon; `level` is quick or full."""
-    return _said([*program("fontmilld.verifier"), level, project], "verification", timeout)
+def verified(project: str, level: str, timeout: float | None, tick: Callable[[], None]) -> dict[str, Any]:
+    """The reply of `verify` of a project by a process of its own, which needs no daemon; `level` is quick or full.
+
+    `tick` is called about every 0.1 s.
+    """
+    return _said([*program("fontmilld.verifier"), level, project], "verification", timeout, tick)
 
 
 def read(verb: str, project: str, timeout: float | None) -> dict[str, Any]:
@@ -61,19 +67,35 @@ def read(verb: str, project: str, timeout: float | None) -> dict[str, Any]:
     return _said([*program("fontmilld.reader"), verb, project], "look at the folder", timeout)
 
 
-def _said(words: list[str], what: str, timeout: float | None) -> dict[str, Any]:
+def _said(words: list[str], what: str, timeout: float | None, tick: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    status, out, err = _ended(words, timeout, tick)
     try:
-        done = subprocess.run(words, capture_output=True, timeout=timeout, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise FontmillError("timed-out") from error
-    try:
-        answer: dict[str, Any] = json.loads(done.stdout)
+        answer: dict[str, Any] = json.loads(out)
     except ValueError as error:
-        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise FontmillError("internal", f"The {what} ended with status {done.returncode}{': ' if said else ''}{said}.") from error
+        said = err.decode(errors="replace").strip().rpartition("\n")[2]
+        raise FontmillError("internal", f"The {what} ended with status {status}{': ' if said else ''}{said}.") from error
     if "error" in answer:
         raise FontmillError(**answer["error"])
     return answer
+
+
+def _ended(words: list[str], timeout: float | None, tick: Callable[[], None]) -> tuple[int, bytes, bytes]:
+    """The exit status of a program, and what it wrote. It is killed when it takes too long, and whatever ends the wait."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            while True:
+                tick()
+                try:
+                    out, err = process.communicate(timeout=TICK)
+                except subprocess.TimeoutExpired as error:
+                    if deadline is not None and time.monotonic() >= deadline:
+                        raise FontmillError("timed-out") from error
+                else:
+                    return process.returncode, out, err
+        except BaseException:
+            process.kill()
+            raise
 
 
 def write_new(field: str, path: str, data: bytes) -> None:

@@ -133,8 +133,15 @@ def _progress(entry: Mapping[str, Any]) -> str:
 
 def wait(call: Invocation) -> int:
     """Wait for the session's end or pause; the exit status tells how it went."""
-    args = call.verb_args()
-    final = call.client().wait(args["session"], timeout=call.timeout)
+    session = call.verb_args()["session"]
+    try:
+        final: Mapping[str, Any] = call.client().wait(session, timeout=call.timeout)
+    except FontmillError as error:
+        if not (only_on_disk(call, error, session) and is_project(session)):
+            raise
+        from fontmill.cli.following import waited  # noqa: PLC0415  few need it
+
+        final = waited(call, session)
     call.output.result(final, [clean(status_line(final))])
     return outcome(final)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fontmill.cli.arguments import Invocation, start_args
-from fontmill.cli.live import Looking
+from fontmill.cli.live import Lasting
 from fontmill.cli.output import Output
 from fontmill.cli.text import clean, count, project
 from fontmill.errors import ExitStatus
@@ -17,7 +17,7 @@ SHOWN_FONTS = 5
 def run(call: Invocation) -> int:
     """Start a session, or take up the one that the project holds; return once it is recorded."""
     args, _workers = start_args(call.options)
-    looking = Looking(call.output, lines=False)
+    looking = Lasting(call.output, "looking at the fonts")
     try:
         answer = call.client(tick=looking.tick).call_start(args, call.timeout)
     finally:

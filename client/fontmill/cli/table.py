@@ -87,6 +87,8 @@ RUN_NOTES = (
     "the same command again continues. A session that waits for disk space or memory goes on by itself."
 )
 READ_NOTES = "A project's folder needs no daemon: then it is read."
+FOLLOW_NOTES = "A project's folder needs no daemon: then it is followed for as long as somebody works on it."
+ASKS = "Where there is no terminal, and with --json, it needs --yes, and else ends with exit status 2."
 EXIT_NOTES = (
     "Exit status: 0 ok, 1 failed, 2 usage, 3 not running, 4 denied, 5 busy or timed out, 6 incompatible version, "
     "7 incomplete (paused, or some samples failed or were skipped; those of fonts that --licences leaves out do not count), 130 interrupted."
@@ -112,11 +114,12 @@ _ROWS = (
     _verb("list", handler="sessions:listing"),
     _verb("fonts", handler="sessions:fonts", notes=READ_NOTES),
     Command("watch", "Show sessions live; on a pipe, one line an event.", verb_options("status"), "watch:run",
-            "With a session: ends when it completes or fails."),
+            f"With a session: ends when it completes or fails. {FOLLOW_NOTES}"),
     _verb("wait", handler="sessions:wait", help="Wait until the session completes, fails or pauses.",
-          notes="Exit status 0: completed with every pair; 7: paused, or some are missing; 1: failed."),
+          notes=f"Exit status 0: completed with every pair; 7: paused, or some are missing; 1: failed. {FOLLOW_NOTES}"),
     _verb("cancel", NO_WAIT, handler="sessions:cancel", notes="Waits until no picture is being written any more."),
-    _verb("complete", handler="projects:complete", notes="A project's folder needs no service."),
+    _verb("complete", YES, handler="projects:complete", notes=f"Where pairs would be left out, it says how many and asks first. {ASKS} "
+          "A project's folder needs no service."),
     _verb("detect", handler="projects:detect"),
     _verb("adopt", handler="projects:adopt"),
     _verb("verify", handler="projects:verify", notes="Exit status 1 when something is missing, different or foreign."),
@@ -124,7 +127,7 @@ _ROWS = (
           "that was damaged is made again, whatever failed or was skipped before; 7: paused, or some of it could not be made."),
     _verb("retry-failed", NO_WAIT, handler="projects:retry_failed", notes="Waits until the samples have been tried."),
     _verb("rebuild", FOLDER, handler="projects:rebuild", notes="Exit status 1 when the files are not what the label says."),
-    _verb("delete", YES, handler="projects:delete", notes="On a terminal, says what would be removed and asks; with --json it does not."),
+    _verb("delete", YES, handler="projects:delete", notes=f"Says what would be removed and asks first. {ASKS}"),
     _verb("events", *EVENT_OPTIONS, handler="watch:events"),
     _verb("why", handler="sessions:why", notes=READ_NOTES),
     _verb("health", handler="sessions:health", notes="Exit status 1 when something is not well."),

@@ -37,6 +37,11 @@ def count(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else "0"
 
 
+def counted(number: object, noun: str) -> str:
+    """So many of something that has a plural in s."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
 def percent(status: Map) -> str:
     """How much of a session is made, rounded down so that 100 % means all."""
     total = whole(status, "total_samples")

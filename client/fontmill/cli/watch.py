@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 from fontmill.cli.arguments import Invocation, number
 from fontmill.cli.live import Bars
+from fontmill.cli.ondisk import is_project, only_on_disk
 from fontmill.cli.text import clean, outcome, status_line
-from fontmill.errors import ExitStatus
+from fontmill.errors import ExitStatus, FontmillError
 from fontmill.verbs import validate
 
 Map = Mapping[str, Any]
@@ -21,8 +23,13 @@ SHOWN_VALUES = (str, int, float, bool)
 def run(call: Invocation) -> int:
     """Show one session until it ends, or all of them until interrupted."""
     session, client = call.session(), call.client()
-    stream = client.subscribe(session)
-    answer = client.status(session)
+    try:
+        stream = client.subscribe(session)
+        answer = client.status(session)
+    except FontmillError as error:
+        if not (session and only_on_disk(call, error, session) and is_project(session)):
+            raise
+        return _watched(call, session)
     sessions = [answer] if session else [s for s in answer.get("sessions") or () if s.get("status") in ("active", "paused")]
     bars = Bars() if call.output.live and sys.stdout.isatty() else None
     try:
@@ -43,6 +50,29 @@ def run(call: Invocation) -> int:
         if bars:
             bars.close()
     return ExitStatus.OK
+
+
+def _watched(call: Invocation, folder: str) -> int:
+    """Show a project that no daemon knows until nobody works on it: without a terminal as events `progress` that have no mark."""
+    from fontmill.cli.following import followed  # noqa: PLC0415  few need it
+
+    bars = Bars() if call.output.live and sys.stdout.isatty() else None
+    status: Map = {}
+    shown: Map = {}
+    try:
+        with closing(followed(call, folder)) as statuses:
+            for status in statuses:
+                if bars:
+                    bars.update(status)
+                elif status["owner"] and status != shown:
+                    shown = status
+                    event = {"t": time.time(), "kind": "progress", "session": status["session_id"], "d": status}
+                    call.output.result(event, [event_line(event)])
+    finally:
+        if bars:
+            bars.close()
+    call.output.result(status, [status_line(status)])
+    return outcome(status)
 
 
 def _shown(call: Invocation, bars: Bars | None, event: Map) -> Map | None:
