@@ -18,13 +18,13 @@ ATTEMPTS = 3
 TELL_SECONDS = 0.5
 
 
-_NOT_DRAWN_BY: Final = frozenset({"sketch", "near_duplicates"})
-"""What a font's record tells of its likeness to others: long, and no worker looks at it."""
+_DRAWN_BY: Final[tuple[str, ...]] = ("axes", "strikes", "usable")
+"""What a font is drawn by of its record (render/faces.py's Face); all the rest is for people."""
 
 
 def context_of(session: ExportSession, path: str, info: FontInfo) -> FontContext:
     """All a worker needs to know about one font of a session whose project lies at `path`."""
-    record = {key: value for key, value in info.record.items() if key not in _NOT_DRAWN_BY}
+    record = {key: info.record[key] for key in _DRAWN_BY if key in info.record}
     return FontContext(
         session_id=session.session_id, font_id=info.font_id, project_path=path,
         num_samples=session.config.num_samples, source=info.source, sha256=info.sha256,

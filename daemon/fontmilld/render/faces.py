@@ -76,13 +76,8 @@ class FaceReport:
     sketch: dict[str, str] = field(default_factory=dict)
 
     def to_record(self) -> dict[str, Any]:
-        """Return the report as a JSON-able dict, which `Face` and `from_record` accept."""
+        """Return the report as a JSON-able dict, which `Face` accepts."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> FaceReport:
-        """Rebuild a report; keys that this version does not know are ignored."""
-        return cls(**{f.name: record[f.name] for f in fields(cls) if f.name in record})
 
 
 def count_faces(data: bytes) -> int:
@@ -138,21 +133,21 @@ def font_id_for(report: FaceReport, file_stem: str, face_index: int, taken: Set[
 class Face:
     """One face opened for drawing: shaping font, axes, repertoire.
 
-    Takes the file's bytes (kept, not copied) and the record of `inspect_face`, so that a worker need not
-    inspect again. Raises FontProblem if the bytes do not open.
+    Takes the file's bytes (kept, not copied) and the record of `inspect_face`, or as much of it as `axes`, `strikes` and
+    `usable`, so that a worker need not inspect again. Raises FontProblem if the bytes do not open, KeyError and
+    TypeError for a record of another version.
     """
 
     def __init__(self, data: bytes, face_index: int, record: Mapping[str, Any] | None = None) -> None:
-        report = FaceReport.from_record(record) if record else inspect_face(data, face_index)
-        self.report = report
+        self.record = record or inspect_face(data, face_index).to_record()
         self.face_index = face_index
-        self.axes = {axis["tag"]: axis for axis in report.axes}
+        self.axes = {axis["tag"]: axis for axis in self.record["axes"]}
         self._face = TypeFace(data, face_index)
         if not self._face.glyph_count:
             raise FontProblem("font-unreadable", "the font file no longer opens")
         self._plain = TypeFont(self._face)
-        self._strikes = coverage.strike_fonts(self._face, _read_strikes(data, face_index)) if report.strikes else {}
-        self.repertoire = repertoire_of(report.usable, bool(self._plain.nominal(0x20)))
+        self._strikes = coverage.strike_fonts(self._face, _read_strikes(data, face_index)) if self.record["strikes"] else {}
+        self.repertoire = repertoire_of(self.record["usable"], bool(self._plain.nominal(0x20)))
 
     @property
     def strikes(self) -> tuple[int, ...]:

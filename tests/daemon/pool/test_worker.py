@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from fontmill.errors import FontmillError
-from fontmill.model import ExportConfig
+from fontmill.model import ExportConfig, ExportSession, FontInfo
 from fontmilld.core import layout
+from fontmilld.inspection import context_of
 from fontmilld.pool.fontfile import font_digest, read_font
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, RenderTask
 from fontmilld.pool.vitals import Vitals
@@ -79,6 +80,17 @@ def test_a_record_of_another_version_is_told_without_advice_that_would_not_help(
     assert isinstance(answer, BatchFailed)
     told = FontmillError(answer.slug, answer.message)
     assert "another version" in told.message and "fontmill version that wrote it" in told.action and "--force" not in str(told)
+
+
+def test_what_the_supervisor_sends_of_a_record_is_all_that_a_font_is_drawn_by(worker: Worker, context: FontContext) -> None:
+    whole = drawn(worker, 8, 8)
+    info = FontInfo("amiri", context.source, context.sha256, 0, context.num_samples, record=context.record)
+    session = ExportSession("s", "", "", "", ExportConfig(num_samples=9), (info,), {})
+    other = Worker(Vitals([0] * 64, 0))
+    other.learn(context_of(session, context.project_path, info))
+    sent = drawn(other, 8, 8)
+    assert isinstance(whole, BatchDone) and isinstance(sent, BatchDone)
+    assert sent.lines == whole.lines
 
 
 def test_a_font_taken_up_with_other_settings_is_drawn_with_these(worker: Worker, context: FontContext) -> None:

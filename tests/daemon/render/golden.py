@@ -21,7 +21,7 @@ def digests(face_of):
         face = face_of(name)
         for preset in SOURCES:
             rich = {"style_variations": True, "enable_special_effects": True, "color": "rgb"}
-            render = PairRenderer(RenderSettings(preset=preset, seed=11, **rich), face, face.report.sha256)
+            render = PairRenderer(RenderSettings(preset=preset, seed=11, **rich), face, face.record["sha256"])
             total = hashlib.sha256()
             for pair in render.render_range(1, 4):
                 total.update(pair.clear + pair.blurred + json.dumps(pair.label, sort_keys=True).encode())

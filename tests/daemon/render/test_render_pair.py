@@ -24,7 +24,7 @@ RICH = {"style_variations": True, "enable_special_effects": True}
 
 
 def renderer(face, **options):
-    return PairRenderer(RenderSettings(**options), face, face.report.sha256)
+    return PairRenderer(RenderSettings(**options), face, face.record["sha256"])
 
 
 def pixels(data):

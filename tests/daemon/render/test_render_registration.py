@@ -118,7 +118,7 @@ def shift(clear, blurred, step):
 
 
 def pairs_of(faces, count, **options):
-    renders = [PairRenderer(RenderSettings(**options), faces[name], faces[name].report.sha256) for name in NAMES]
+    renders = [PairRenderer(RenderSettings(**options), faces[name], faces[name].record["sha256"]) for name in NAMES]
     for number in range(count):
         index, at = divmod(number, len(renders))
         pair = renders[at].render(index + 1)

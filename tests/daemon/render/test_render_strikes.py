@@ -23,7 +23,7 @@ def terminus():
 
 
 def pairs(face, count, **options):
-    render = PairRenderer(RenderSettings(**options), face, face.report.sha256)
+    render = PairRenderer(RenderSettings(**options), face, face.record["sha256"])
     return [render.render(index) for index in range(1, count + 1)]
 
 
@@ -33,9 +33,9 @@ def pixels(data):
 
 
 def test_a_bitmap_font_reports_its_strikes_and_what_has_ink_in_all_of_them(terminus):
-    report = terminus[1].report
-    assert report.strikes == SIZES
-    assert report.drawable_by == "bitmaps of 9 strikes"
+    record = terminus[1].record
+    assert record["strikes"] == SIZES
+    assert record["drawable_by"] == "bitmaps of 9 strikes"
     assert {ord("A"), ord("я"), ord("ω")} <= terminus[1].repertoire.usable
     assert 0xA0 not in terminus[1].repertoire.usable
 
@@ -69,7 +69,7 @@ def test_bytes_of_a_bitmap_font_do_not_depend_on_order(terminus):
     options = {"style_variations": True, "enable_special_effects": True, "seed": 4}
     together = [(p.clear, p.blurred, p.label) for p in pairs(terminus[1], 12, **options)]
     face = Face(terminus[0], 0)
-    again = PairRenderer(RenderSettings(**options), face, face.report.sha256)
+    again = PairRenderer(RenderSettings(**options), face, face.record["sha256"])
     apart = {index: again.render(index) for index in (7, 12, 1, 2, 3, 11, 10, 9, 8, 4, 5, 6)}
     assert together == [(p.clear, p.blurred, p.label) for _, p in sorted(apart.items())]
 

@@ -19,7 +19,7 @@ PLAIN = Degradation("gamma", (Spec("gaussian", (("sigma", 2.0),)), Spec("gaussia
 
 
 def renderer(face, **options):
-    return PairRenderer(RenderSettings(**options), face, face.report.sha256)
+    return PairRenderer(RenderSettings(**options), face, face.record["sha256"])
 
 
 def plan_with(blur, sigma, seed):

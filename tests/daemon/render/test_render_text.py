@@ -23,7 +23,7 @@ from fontmilld.render.stream import Concern, SampleStreams
 
 
 def labels(face, count=20, **options):
-    render = PairRenderer(RenderSettings(**options), face, face.report.sha256)
+    render = PairRenderer(RenderSettings(**options), face, face.record["sha256"])
     return [render.render(index).label for index in range(1, count + 1)]
 
 
