@@ -9,20 +9,27 @@ typedef struct {
     Py_ssize_t height, width;
 } picture;
 
-static int draw_outlines(fm_font *font, const fm_drawn *glyphs, Py_ssize_t count, picture to, fm_area *box)
+int fm_cover(const fm_font *font, const fm_drawn *glyphs, Py_ssize_t count, Py_ssize_t height, Py_ssize_t width, uint8_t *out)
 {
-    if (!fm_scan(font, glyphs, count, to.height, to.width, to.pixels)) {
-        hb_raster_draw_t *draw = fm_take_raster();
-        if (draw == NULL)
-            return -1;
-        for (Py_ssize_t at = 0; at < count; at++)
-            fm_add_glyph(draw, font, glyphs[at].gid, &glyphs[at].matrix);
-        hb_raster_image_t *image = fm_render_rows(draw, to.height, to.width);
-        if (image == NULL)
-            return -1;
-        memcpy(to.pixels, fm_hb.raster_image_get_buffer(image), (size_t)(to.height * to.width));
-        fm_give_image(draw, image, to.height * to.width);
-    }
+    if (fm_scan(font, glyphs, count, height, width, out))
+        return 0;
+    hb_raster_draw_t *draw = fm_take_raster();
+    if (draw == NULL)
+        return -1;
+    for (Py_ssize_t at = 0; at < count; at++)
+        fm_add_glyph(draw, font, glyphs[at].gid, &glyphs[at].matrix);
+    hb_raster_image_t *image = fm_render_rows(draw, height, width);
+    if (image == NULL)
+        return -1;
+    memcpy(out, fm_hb.raster_image_get_buffer(image), (size_t)(height * width));
+    fm_give_image(draw, image, height * width);
+    return 0;
+}
+
+static int draw_outlines(const fm_font *font, const fm_drawn *glyphs, Py_ssize_t count, picture to, fm_area *box)
+{
+    if (fm_cover(font, glyphs, count, to.height, to.width, to.pixels) < 0)
+        return -1;
     *box = fm_ink_area(to.pixels, to.height, to.width, to.width);
     return 0;
 }

@@ -167,19 +167,14 @@ static int thumbnail(fm_font *font, uint32_t gid, uint8_t rows[CELLS])
     if (has_ink <= 0)
         return has_ink;
     const double across = PIXELS / (double)(box[FM_RIGHT] - box[FM_LEFT]), down = PIXELS / (double)(box[FM_TOP] - box[FM_BOTTOM]);
-    hb_raster_draw_t *draw = fm_take_raster();
-    if (draw == NULL)
+    const fm_drawn glyph = {.gid = gid, .matrix = {across, 0.0, 0.0, -down, (double)-box[FM_LEFT] * across, (double)box[FM_TOP] * down}};
+    uint8_t pixels[PIXELS * PIXELS];
+    if (fm_cover(font, &glyph, 1, PIXELS, PIXELS, pixels) < 0)
         return -1;
-    fm_add_glyph(draw, font, gid, &(fm_matrix){across, 0.0, 0.0, -down, (double)-box[FM_LEFT] * across, (double)box[FM_TOP] * down});
-    hb_raster_image_t *image = fm_render_rows(draw, PIXELS, PIXELS);
-    if (image == NULL)
-        return -1;
-    const uint8_t *pixels = fm_hb.raster_image_get_buffer(image);
     unsigned int sums[CELLS * CELLS] = {0};
     for (int y = 0; y < PIXELS; y++)
         for (int x = 0; x < PIXELS; x++)
             sums[y / SIDE * CELLS + x / SIDE] += pixels[y * PIXELS + x];
-    fm_give_image(draw, image, PIXELS * PIXELS);
     for (int cell = 0; cell < CELLS * CELLS; cell++)
         rows[cell / CELLS] |= (uint8_t)((sums[cell] >= 128 * SIDE * SIDE) << (CELLS - 1 - cell % CELLS));
     return 0;

@@ -109,6 +109,9 @@ hb_raster_image_t *fm_render_rows(hb_raster_draw_t *draw, Py_ssize_t height, Py_
 /* Draws glyphs as the library would, as `height` rows of `width`, both above 0: 1, or 0 if that is left to the library. */
 int fm_scan(const fm_font *font, const fm_drawn *glyphs, Py_ssize_t count, Py_ssize_t height, Py_ssize_t width, uint8_t *out);
 
+/* The same, by the library where need be: 0, or -1 with an exception. */
+int fm_cover(const fm_font *font, const fm_drawn *glyphs, Py_ssize_t count, Py_ssize_t height, Py_ssize_t width, uint8_t *out);
+
 /* The kept coverage of a key, drawn if need be, valid until the next call; NULL with an exception. */
 const fm_ink *fm_find_ink(fm_font *font, const fm_ink *key);
 void fm_drop_inks(fm_font *font);
