@@ -20,7 +20,10 @@ MAX_MESSAGE_BYTES = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class FontContext(Record):
-    """All a worker needs to draw and write one font of one session. Sent before the first batch of it."""
+    """All a worker needs to draw and write one font of one session. Sent before the first batch of it.
+
+    `record` is as much of the font's record as it is drawn by.
+    """
 
     session_id: str
     font_id: str
@@ -137,13 +140,15 @@ class Ready(Record):
 class ProbeTask(Record):
     """One font file to read, hash and inspect; one sample of each face is drawn as `settings` ask for.
 
-    `samples` pairs, shared among the faces, are handed back, for a preview.
+    `samples` pairs, shared among the faces, are handed back, for a preview. `more`: another task follows at once, and the
+    answer may wait a moment for that to it.
     """
 
     serial: int
     source: str
     settings: dict[str, Any] = field(default_factory=dict)
     samples: int = 0
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

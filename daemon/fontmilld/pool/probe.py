@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import resource
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fontmill import wire
 from fontmilld.pool.fontfile import font_digest
 from fontmilld.pool.messages import ProbeDone, ProbeTask, Ready, SheetDone, SheetTask
 from fontmilld.pool.process import ChildEnd
@@ -24,6 +26,8 @@ MAX_FILE_BYTES = 256 << 20
 MAX_FACES = 64
 TRIES = 3
 """So many times as many pairs as are asked for are tried where some cannot be drawn."""
+HOLD_SECONDS = 0.02
+"""An answer waits no longer for others."""
 Shown = tuple[str, bytes, bytes]
 
 
@@ -35,9 +39,15 @@ def probe_main(end: ChildEnd, memory_bytes: int, file_seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     end.send(Ready(os.getpid(), fingerprint(), tuple(missing_parts())))
+    held: list[ProbeDone | SheetDone] = []
+    sent = time.monotonic()
     while isinstance(task := end.receive(), ProbeTask | SheetTask):
         _allow(file_seconds)
-        end.send(draw_sheet(task) if isinstance(task, SheetTask) else probe_file(task.serial, task.source, task.settings, task.samples))
+        held.append(draw_sheet(task) if isinstance(task, SheetTask) else probe_file(task.serial, task.source, task.settings, task.samples))
+        if isinstance(task, SheetTask) or not task.more or time.monotonic() - sent > HOLD_SECONDS:
+            end.send(*held)
+            held.clear()
+            sent = time.monotonic()
 
 
 def _allow(seconds: float) -> None:
@@ -63,7 +73,7 @@ def probe_file(serial: int, source: str, config: Mapping[str, Any], samples: int
     `samples` pairs, shared among the faces, are handed back as well.
     """
     try:
-        settings = RenderSettings.from_config(config)
+        settings = _settings(wire.pack(config))
         data = _read(source)
     except (ValueError, TypeError) as error:
         return _refused(serial, "invalid-argument", f"{error}.")
@@ -84,6 +94,12 @@ def probe_file(serial: int, source: str, config: Mapping[str, Any], samples: int
         entries.append(entry)
         pairs += shown
     return ProbeDone(serial, sha256, tuple(entries), tuple(pairs))
+
+
+# Thousands of files are looked at for one session.
+@functools.lru_cache(maxsize=1)
+def _settings(packed: bytes) -> RenderSettings:
+    return RenderSettings.from_config(wire.unpack(packed))
 
 
 def _read(source: str) -> bytes:

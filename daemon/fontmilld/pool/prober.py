@@ -1,12 +1,16 @@
-"""Probes font files in expendable processes, with limits of time and memory. One file is charged at a time."""
+"""Probes font files in expendable processes, with limits of time and memory.
+
+Where there are thousands, a process is given some at once. When it ends over them, each is tried by itself: only a file
+that was alone in its process is charged.
+"""
 
 from __future__ import annotations
 
 import logging
 import signal
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fontmilld.pool.messages import ProbeDone, ProbeTask, Ready, SheetDone, SheetTask
@@ -23,6 +27,8 @@ IDLE_SECONDS = 10.0
 BOOT_ATTEMPTS = 3
 BOOT_PAUSE = 1.0
 """Seconds between attempts to start a process."""
+MOST_TOGETHER = 8
+"""Files that a process is given at once: a message, and a turn of the loop, for each of thousands cost too much."""
 ATTEMPTS = 3
 """Processes that one file may end: who sent the signal is not told, and what ends one probe by accident must not cost a font."""
 
@@ -33,6 +39,7 @@ log = logging.getLogger(__name__)
 class _Job:
     task: ProbeTask | SheetTask
     answer: Callable[[Any], None]
+    alone: bool
     losses: int = 0
 
 
@@ -40,7 +47,7 @@ class _Job:
 class _Prober:
     child: Child
     deadline: float
-    job: _Job | None = None
+    jobs: deque[_Job] = field(default_factory=deque)
     ready: bool = False
     killed: bool = False
 
@@ -65,12 +72,12 @@ class Prober:
     def probe(self, source: str, settings: Mapping[str, Any], answer: Callable[[ProbeDone], None], samples: int = 0) -> None:
         """Inspect one file, and draw `samples` pairs; `answer` is called on the loop's thread with what was found."""
         self._serial += 1
-        self._submit(_Job(ProbeTask(self._serial, source, dict(settings), samples), answer))
+        self._submit(_Job(ProbeTask(self._serial, source, dict(settings), samples), answer, alone=samples > 0))
 
     def sheet(self, pairs: Sequence[Any], columns: int, answer: Callable[[SheetDone], None]) -> None:
         """Put pairs on a contact sheet."""
         self._serial += 1
-        self._submit(_Job(SheetTask(self._serial, tuple(pairs), columns), answer))
+        self._submit(_Job(SheetTask(self._serial, tuple(pairs), columns), answer, alone=True))
 
     def _submit(self, job: _Job) -> None:
         self._queue.append(job)
@@ -83,7 +90,7 @@ class Prober:
             self._drop(prober)
 
     def _at_work(self) -> int:
-        return sum(1 for prober in self._probers if prober.job is not None)
+        return sum(1 for prober in self._probers if prober.jobs)
 
     def _grow(self) -> None:
         if not self._pausing and self._queue and len(self._probers) < min(self._size, len(self._queue) + self._at_work()):
@@ -118,13 +125,22 @@ class Prober:
 
     def _feed(self) -> None:
         for prober in self._probers:
-            if prober.ready and prober.job is None and self._queue:
-                prober.job = self._queue.popleft()
-                prober.deadline = self._reactor.now() + WALL_FACTOR * self.file_seconds
+            if prober.ready and not prober.jobs and self._queue:
+                prober.jobs.extend(self._next_jobs())
+                self._await(prober)
+                *others, last = [job.task for job in prober.jobs]
                 try:
-                    prober.child.send(prober.job.task)
+                    prober.child.send(*(replace(task, more=True) for task in others if isinstance(task, ProbeTask)), last)
                 except Wedged:
                     prober.child.signal(signal.SIGKILL)  # and its end is read next
+
+    def _next_jobs(self) -> Iterator[_Job]:
+        """The next job, and some more while there are so many that no process will be without one for long."""
+        most = 1 if self._queue[0].alone else max(1, min(MOST_TOGETHER, len(self._queue) // (4 * self._size)))
+        yield self._queue.popleft()
+        for _ in range(most - 1):
+            if not self._queue[0].alone:
+                yield self._queue.popleft()
 
     def _on_readable(self, prober: _Prober) -> None:
         try:
@@ -139,22 +155,33 @@ class Prober:
                 prober.ready = True
                 self._boot_failures = 0
                 self.fingerprint, self.missing = message.fingerprint, message.missing
-            elif isinstance(message, ProbeDone | SheetDone) and prober.job is not None and message.serial == prober.job.task.serial:
-                job, prober.job = prober.job, None
-                job.answer(message)
-            prober.deadline = self._reactor.now() + IDLE_SECONDS
+            elif isinstance(message, ProbeDone | SheetDone) and prober.jobs and message.serial == prober.jobs[0].task.serial:
+                prober.jobs.popleft().answer(message)
+        self._await(prober)
         self._feed()
+
+    def _await(self, prober: _Prober) -> None:
+        """From now on: answers wait for others only where files take no time."""
+        prober.deadline = self._reactor.now() + (WALL_FACTOR * self.file_seconds if prober.jobs else IDLE_SECONDS)
 
     def _bury(self, prober: _Prober) -> None:
         code = prober.child.wait(EXIT_SECONDS)
         cause = describe_exit(code)
         self._drop(prober)
-        if prober.job is not None:
-            self._lost(prober.job, prober.killed or code == -signal.SIGXCPU, cause)
+        if len(prober.jobs) > 1:
+            self._part(prober.jobs)
+        elif prober.jobs:
+            self._lost(prober.jobs[0], prober.killed or code == -signal.SIGXCPU, cause)
         if prober.ready:
             self._grow()
         else:
             self._not_started(cause)
+
+    def _part(self, jobs: Sequence[_Job]) -> None:
+        """Which of them ended the process is not known: each is tried by itself."""
+        for job in reversed(jobs):
+            job.alone = True
+            self._queue.appendleft(job)
 
     def _lost(self, job: _Job, timed_out: bool, cause: str) -> None:
         job.losses += 1
@@ -180,7 +207,7 @@ class Prober:
         for prober in list(self._probers):
             if now < prober.deadline:
                 continue
-            if prober.job is None and prober.ready:
+            if not prober.jobs and prober.ready:
                 self._drop(prober)
             elif not prober.killed:
                 prober.killed = True

@@ -266,9 +266,9 @@ class ChildEnd:
         self._socket = sock
         self._reader = sock.makefile("rb")
 
-    def send(self, message: Message) -> None:
-        """Hand a message to the supervisor; blocks until it is taken."""
-        self._socket.sendall(encode(message))
+    def send(self, *messages: Message) -> None:
+        """Hand messages to the supervisor; blocks until they are taken."""
+        self._socket.sendall(b"".join(map(encode, messages)))
 
     def receive(self) -> Message | None:
         """The next message, or None when the supervisor is gone."""

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from fontmilld.pool.messages import ProbeDone, ProbeTask
-from fontmilld.pool.prober import ATTEMPTS, BOOT_ATTEMPTS, BOOT_PAUSE, WALL_FACTOR, Prober
+from fontmilld.pool.prober import ATTEMPTS, BOOT_ATTEMPTS, BOOT_PAUSE, MOST_TOGETHER, WALL_FACTOR, Prober
 from fontmilld.testing.clock import FakeLoop
 from fontmilld.testing.pool import ScriptedChild, ScriptedProcesses
 
@@ -90,6 +90,51 @@ def test_a_file_that_crashes_process_after_process_is_charged_alone(bench: Bench
     bench.child.says(found(task))
     bench.loop.settle()
     assert bench.slugs() == ["font-crashed", ""]
+
+
+MANY = [f"/f/{number:02d}.ttf" for number in range(40)]
+
+
+def serve(bench: Bench, killers: tuple[str, ...] = ()) -> list[list[str]]:
+    """Let the processes do all they are given, a group at a time, and return the groups; one with a killer ends its process, and nothing of it is answered."""
+    groups, done = [], 0
+    while len(bench.answers) < len(MANY):
+        child = bench.child
+        group = [message for message in child.heard if isinstance(message, ProbeTask)][done:]
+        groups.append([task.source for task in group])
+        assert [task.more for task in group] == [True] * (len(group) - 1) + [False]
+        done += len(group)
+        if any(task.source in killers for task in group):
+            child.die(-signal.SIGXCPU)
+            done = 0
+        else:
+            for task in group:
+                child.says(found(task))
+        bench.loop.settle()
+    return groups
+
+
+def test_of_many_files_a_process_is_given_some_at_once_and_the_last_ones_are_shared_out(bench: Bench) -> None:
+    bench.ask(*MANY)
+    groups = serve(bench)
+    assert [source for group in groups for source in group] == MANY
+    assert len(groups[1]) == MOST_TOGETHER and groups[-1] == MANY[-1:]
+
+
+def test_of_files_given_at_once_only_the_one_that_ends_its_process_when_it_is_alone_is_charged(bench: Bench) -> None:
+    bench.ask(*MANY)
+    groups = serve(bench, killers=(MANY[3],))
+    assert bench.slugs().count("font-timed-out") == 1 and bench.slugs().count("") == len(MANY) - 1
+    assert [MANY[3]] in groups and len(bench.processes.born) == 3
+
+
+def test_files_given_at_once_hold_up_the_others_no_longer_than_one_may_take(bench: Bench) -> None:
+    bench.ask(*MANY)
+    first = bench.child
+    bench.loop.advance(SECONDS * WALL_FACTOR + 5)
+    assert not first.alive and bench.answers == [] and len(bench.processes.born) == 2
+    serve(bench)
+    assert bench.slugs() == [""] * len(MANY)
 
 
 def test_a_process_that_somebody_ends_costs_no_font(bench: Bench) -> None:
