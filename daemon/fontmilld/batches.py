@@ -107,6 +107,8 @@ class Batches:
             self._cost[name] = self._cost.get(name, pacing.Smoothed()).fed(spent / len(batch), 0.3)
         if given.epoch == self.epoch:
             self._journal(self.plan.settle(batch, answer))
+        if not self.out:
+            self._session.writer.retry_commit()  # no batch is on its way that a commit could wait for
 
     def failed(self, serial: int, answer: BatchFailed) -> FontmillError | None:
         """Font or storage failed a whole batch; the error if it was the storage, and nobody has mended it since."""

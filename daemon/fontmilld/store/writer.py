@@ -1,12 +1,13 @@
 """SessionWriter: the thread that owns all disk effects of one session's tree.
 
 The loop hands it immutable commands and never waits; reports come back through `post`. Whatever has gathered
-while the disk was busy is committed as one group.
+while the disk was busy, or soon after the last commit, is committed as one group.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -20,6 +21,10 @@ from fontmilld.store.ledger import SessionStore
 from fontmilld.store.records import BarrierError, BatchKey, BatchRecord
 
 log = logging.getLogger(__name__)
+GROUP_SECONDS = 0.03
+"""A commit begins so long after the one before, at the earliest: of small fonts, whose batches come faster, each would cost its own."""
+GROUP_BATCHES = 16
+"""So many batches do not wait for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,8 @@ class SessionWriter:
         self._post = post
         self._clock = clock
         self._queue: queue.SimpleQueue[_Command] = queue.SimpleQueue()
+        self._began = -math.inf
+        self._due: float | None = None
         self.beat = clock()
         self.busy = True
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
@@ -213,26 +220,31 @@ class SessionWriter:
                 if isinstance(command, _Stop):
                     return command
                 self._carry_out(store, command)
-            self._commit(store)
+            if self._due is None or self._clock() >= self._due or len(store.pending) >= GROUP_BATCHES:
+                self._commit(store)
 
     def _gather(self) -> list[_Command]:
-        """Everything that waits; blocks when nothing does."""
+        """Everything that waits; blocks when nothing does, until a commit is due."""
         if self._queue.empty():
             self.busy = False
-        commands = [self._queue.get()]
-        self.alive()
-        self.busy = True
-        while True:
-            try:
+        commands: list[_Command] = []
+        try:
+            commands.append(self._queue.get(timeout=None if self._due is None else max(0.0, self._due - self._clock())))
+            while True:
                 commands.append(self._queue.get_nowait())
-            except queue.Empty:
-                return commands
+        except queue.Empty:
+            self.alive()
+            self.busy = True
+            return commands
 
     def _append(self, store: SessionStore, record: BatchRecord) -> None:
         try:
             store.append(record)
         except Exception as error:
             self._tell(Refused((record.key,), _as_fault(error)))
+        else:
+            if self._due is None:
+                self._due = self._began + GROUP_SECONDS
 
     def _carry_out(self, store: SessionStore, command: _Command) -> None:
         if isinstance(command, _Call):
@@ -263,9 +275,10 @@ class SessionWriter:
 
     def _commit(self, store: SessionStore, in_any_case: bool = False) -> None:
         """What may wait goes with the next batch, or with a pause or the end, which settle."""
+        self._due = None
         if store.broken or not (store.wants_commit if in_any_case else store.hurries):
             return
-        began = self._clock()
+        self._began = began = self._clock()
         pending = store.pending
         try:
             committed = store.commit()

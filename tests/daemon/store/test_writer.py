@@ -98,6 +98,35 @@ def test_what_gathers_while_the_disk_is_busy_is_committed_with_one_barrier(bench
     assert bench.disk.calls.count("syncfs") == before + 1
 
 
+@pytest.mark.parametrize("hurry", ["call", "commit", "stop"])
+def test_batches_that_come_soon_after_a_commit_wait_for_others_but_no_command_waits_for_them(bench, monkeypatch, hurry):
+    monkeypatch.setattr(w, "GROUP_SECONDS", LONG)
+    bench.writer.append(bench.batch(1, 3))
+    assert isinstance(bench.next(), w.Durable)
+    records = [bench.batch(4, 6), bench.batch(1, 2, "font-1")]
+    before = bench.disk.calls.count("syncfs")
+    for record in records:
+        bench.writer.append(record)
+    {"call": lambda: bench.writer.call("any", lambda store: None), "commit": bench.writer.retry_commit, "stop": bench.writer.stop}[hurry]()
+    report = bench.next()
+    assert isinstance(report, w.Durable)
+    assert report.batches == tuple(record.key for record in records)
+    assert bench.disk.calls.count("syncfs") == before + 1
+
+
+def test_many_batches_do_not_wait(bench, monkeypatch):
+    monkeypatch.setattr(w, "GROUP_SECONDS", LONG)
+    monkeypatch.setattr(w, "GROUP_BATCHES", 2)
+    bench.writer.append(bench.batch(1, 1))
+    assert isinstance(bench.next(), w.Durable)
+    records = [bench.batch(2, 2), bench.batch(1, 1, "font-1")]
+    for record in records:
+        bench.writer.append(record)
+    report = bench.next()
+    assert isinstance(report, w.Durable)
+    assert report.batches == tuple(record.key for record in records)
+
+
 def test_a_call_sees_all_that_was_handed_over_before_it(bench):
     gate = bench.hold()
     bench.writer.append(bench.batch(1, 3))
