@@ -78,9 +78,8 @@ class FileWatch:
 
     def keep(self, paths: Iterable[str]) -> None:
         """Watch these files from now on, and no others; from any thread."""
-        kept = frozenset(paths)
-        if kept != self._kept:
-            self._kept = kept
+        before, self._kept = self._kept, frozenset(paths)
+        if self._kept != before and (not self._kept or not self._kept <= before):  # no look at thousands because some are done with
             self._wake.set()
 
     def _wake_up(self) -> None:

@@ -123,6 +123,15 @@ def test_a_file_that_is_no_longer_kept_is_not_told_of(begin, file):
     assert told.empty()
 
 
+@pytest.mark.parametrize(("kept", "looks"), [("ab", False), ("b", False), ("", True), ("c", True), ("abc", True)])
+def test_a_look_is_taken_at_files_that_are_new_and_when_none_is_left_but_not_when_some_are_done_with(kept, looks):
+    made = FileWatch(lambda callback: None, lambda path: None)
+    made.keep("ab")
+    made._wake.clear()
+    made.keep(kept)
+    assert made._wake.is_set() is looks and made._kept == set(kept)
+
+
 def test_an_observer_that_died_is_begun_anew(begin, file, monkeypatch):
     begun: Told = queue.SimpleQueue()
 

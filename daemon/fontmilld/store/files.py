@@ -6,6 +6,7 @@ Everything goes through held folders (folders.py), relative to them and without 
 from __future__ import annotations
 
 import errno
+import functools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -90,7 +91,11 @@ class LocalTree:
         self._kernel: Kernel = kernel or LinuxKernel()
         # Opened before the first write: syncfs tells of failures since the descriptor was opened.
         self._folders = HeldFolders(self._kernel, path, create)
-        self._covers = self._kernel.syncfs_covers(self._folders.root)
+
+    @functools.cached_property
+    def _covers(self) -> bool:
+        """Whether one syncfs is a barrier. Asked for with the first one: a worker opens the tree for each batch, and passes none."""
+        return self._kernel.syncfs_covers(self._folders.root)
 
     # Folders -----------------------------------------------------------------------------------------
 
