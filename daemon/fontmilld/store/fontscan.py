@@ -15,7 +15,7 @@ import orjson
 
 from fontmill.model import ExportConfig, FontInfo
 from fontmilld.core import layout
-from fontmilld.core.labels import Claim, is_sound, read_claim
+from fontmilld.core.labels import MAX_LINE, Claim, is_sound, read_claim
 from fontmilld.core.ranges import RangeSet
 from fontmilld.store import journal
 from fontmilld.store.checkpoint import Checkpoint, Failure, FontState, Mark, decode, without
@@ -27,6 +27,8 @@ _BEAT_EVERY: Final = 256
 _CUT_WITHIN: Final = 1 << 20
 _MOST_DROPPED: Final = 1 << 16
 """Lines, of which the places are held: what follows so many bad ones is made again."""
+_LARGEST_HOLE: Final = 64 << 20
+"""Bytes without a line: so is what follows."""
 _NONE: Final = RangeSet()
 
 
@@ -131,6 +133,7 @@ class FontScan:
         self._fresh = bytearray(flags)
         journal.drop_cache(self._tree, self._name)  # it may show lines that the storage lost
         folder = self._tree.dir(self._images)
+        hole = 0
         try:
             for number, (offset, line) in enumerate(journal.lines(self._tree, self._name)):
                 if number % _BEAT_EVERY == 0:
@@ -141,7 +144,8 @@ class FontScan:
                     found.last_good = offset
                     continue
                 found.dropped.append(offset)
-                if (tail and cut) or len(found.dropped) > _MOST_DROPPED:
+                hole = hole + len(line) if len(line) > MAX_LINE else 0
+                if (tail and cut) or len(found.dropped) > _MOST_DROPPED or hole > _LARGEST_HOLE:
                     break
         finally:
             folder.close()

@@ -564,3 +564,16 @@ def test_recovery_reads_only_so_much_garbage_and_ends_in_the_same_tree():
     SmallExport(disk, unfit=UNFIT).run()
     assert {name: data for name, data in disk.files(PROJECT).items() if name.startswith("fonts/") and "progress" not in name} == {
         name: data for name, data in whole.items() if name.startswith("fonts/") and "progress" not in name}
+
+
+def test_recovery_does_not_read_a_hole_of_gigabytes_to_its_end(tmp_path):
+    path = str(tmp_path.resolve() / "project")
+    SmallExport(LinuxKernel(), path=path).run()
+    os.unlink(f"{path}/summary.json")
+    whole = (tmp_path / "project" / LABELS).read_bytes()
+    with open(f"{path}/{LABELS}", "r+b") as labels:
+        labels.truncate(40 << 30)
+    kernel = CountingKernel()
+    SmallExport(kernel, path=path).run()
+    assert kernel.taken < 1 << 28
+    assert (tmp_path / "project" / LABELS).read_bytes() == whole
