@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from fontmill.errors import FontmillError
 from fontmilld.core import layout, pacing
 from fontmilld.core.planning import Batch, SessionPlan
 from fontmilld.core.poison import OPENING_DEATHS, STRIKES_QUARANTINE, Strikes, Verdict
-from fontmilld.core.progress import FontProgressTracker, waited_for_storage
+from fontmilld.core.progress import waited_for_storage
 from fontmilld.core.ranges import RangeSet
 from fontmilld.logbook import Logbook
 from fontmilld.pool.messages import BatchDone, BatchFailed
-from fontmilld.ports import Surroundings, Writer
+from fontmilld.ports import Writer
+from fontmilld.standing import Standing
 from fontmilld.store.checkpoint import Failure, group_failures
 from fontmilld.store.records import BatchKey, BatchRecord
 
@@ -24,19 +25,6 @@ BACKLOG_BATCHES = 64
 """Batches not yet on record at which no more are given out: a hung disk must not fill the memory."""
 LEAST_SECONDS = 0.001
 """What a sample counts for of which nothing has been measured."""
-
-
-class Drawn(Protocol):
-    """The session as its batches see it."""
-
-    writer: Writer
-    around: Surroundings
-    tracker: FontProgressTracker
-    book: Logbook
-
-    @property
-    def id(self) -> str:
-        """The session id."""
 
 
 @dataclass(slots=True)
@@ -53,8 +41,9 @@ class Given:
 class Batches:
     """`records` are with the writer and not on record yet; `epoch` is the storage's, `resumes` counts those of the session."""
 
-    def __init__(self, session: Drawn) -> None:
-        self._session = session
+    def __init__(self, standing: Standing, book: Logbook, writer: Writer, now: Callable[[], float]) -> None:
+        self._standing, self._book, self._writer, self._now = standing, book, writer, now
+        self._tracker = standing.tracker
         self.plan: SessionPlan[BatchDone] = SessionPlan()
         self.out: dict[int, Given] = {}
         self.records: dict[BatchKey, BatchRecord] = {}
@@ -69,6 +58,11 @@ class Batches:
     def may_be_given(self) -> bool:
         """Whether the writer keeps up, and nothing from before a reset is out: it may still write."""
         return len(self.records) < BACKLOG_BATCHES and all(given.epoch == self.epoch for given in self.out.values())
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is left to give out, and all that was is on record."""
+        return not (self.plan.fonts or self.out or self.records)
 
     @property
     def samples_out(self) -> int:
@@ -101,14 +95,14 @@ class Batches:
         batch = given.batch
         self._strikes.clear_font(batch.font_id)
         stages = waited_for_storage(answer.stages) if given.behind else answer.stages
-        self._session.tracker.record_work(len(batch), answer.written, stages, answer.retries)
+        self._tracker.record_work(len(batch), answer.written, stages, answer.retries)
         spent = sum(seconds for stage, seconds in answer.stages.items() if stage != "wait")
         for name in (batch.font_id, ""):
             self._cost[name] = self._cost.get(name, pacing.Smoothed()).fed(spent / len(batch), 0.3)
         if given.epoch == self.epoch:
             self._journal(self.plan.settle(batch, answer))
         if not self.out:
-            self._session.writer.retry_commit()  # no batch is on its way that a commit could wait for
+            self._writer.retry_commit()  # no batch is on its way that a commit could wait for
 
     def failed(self, serial: int, answer: BatchFailed) -> FontmillError | None:
         """Font or storage failed a whole batch; the error if it was the storage, and nobody has mended it since."""
@@ -126,8 +120,8 @@ class Batches:
         """A worker died with the batch. `culprit`: the index it was at; 0 unknown; None: nobody is to blame."""
         given = self.out.pop(serial)
         batch = given.batch
-        self._session.tracker.record_death()
-        self._session.book.write(layout.ERRORS_LOG, "worker-died", {"font": batch.font_id, "batch": [batch.first, batch.last], "index": culprit})
+        self._tracker.record_death()
+        self._book.write(layout.ERRORS_LOG, "worker-died", {"font": batch.font_id, "batch": [batch.first, batch.last], "index": culprit})
         if given.epoch != self.epoch:
             return
         if culprit is None:
@@ -149,14 +143,14 @@ class Batches:
         self.plan.give_back(batch, batch.split_at(culprit))
         self.plan.take_out(alone)
         reason = f"Drawing this sample ended its process {STRIKES_QUARANTINE} times."
-        log.warning("session %s quarantines sample %d of font %s", self._session.id, culprit, batch.font_id)
+        log.warning("session %s quarantines sample %d of font %s", self._standing.session.session_id, culprit, batch.font_id)
         self._journal(self.plan.settle(alone, BatchDone(0, b"", 0, ((culprit, "sample-poison", reason),), 0)))
 
     # Giving up ---------------------------------------------------------------------------------------
 
     def give_up_font(self, font_id: str, slug: str, reason: str) -> None:
         """What is neither out nor drawn of a font fails."""
-        log.warning("session %s gives up font %s: %s", self._session.id, font_id, slug)
+        log.warning("session %s gives up font %s: %s", self._standing.session.session_id, font_id, slug)
         dropped = self.withdraw(font_id)
         if dropped:
             self._hand_over(BatchRecord(font_id, dropped.first, dropped.last, RangeSet(), (Failure(slug, reason, dropped),),
@@ -168,6 +162,15 @@ class Batches:
         self._journal(released)
         return dropped
 
+    def withdraw_all(self) -> dict[str, RangeSet]:
+        """Take back what is neither out nor drawn of any font; returns it."""
+        return {font_id: self.withdraw(font_id) for font_id in list(self.plan.fonts)}
+
+    def abandon(self) -> None:
+        """Nothing is given out any more, and nobody waits for what is out."""
+        self.plan = SessionPlan()
+        self.epoch += 1
+
     def forget(self, epoch: int) -> None:
         """The plan begins anew, and what is out or not on record is of no account any more."""
         self.epoch = epoch
@@ -178,7 +181,7 @@ class Batches:
 
     def display(self, font_id: str) -> dict[str, Any]:
         """What a font's `progress.json` tells people."""
-        return self._session.tracker.font_progress(font_id, self._session.around.now()).to_dict()
+        return self._tracker.font_progress(font_id, self._now()).to_dict()
 
     def _journal(self, released: Iterable[tuple[Batch, BatchDone]]) -> None:
         for batch, answer in released:
@@ -190,4 +193,4 @@ class Batches:
 
     def _hand_over(self, record: BatchRecord) -> None:
         self.records[record.key] = record
-        self._session.writer.append(record)
+        self._writer.append(record)

@@ -138,7 +138,7 @@ class PersistentExportManager:
         """A font file is another now, or gone: it is probed again, and sessions that draw from it go on without it."""
         for session in self._registry.sessions:
             if any(info.source == path for info in session.unfinished_fonts()):
-                self._probing.probe(path, session.drawing_settings(), partial(session.source_probed, path))
+                self._probing.probe(path, session.drawing_settings(), partial(session.work.source_probed, path))
 
     def memory_is_short(self, detail: str) -> None:
         """Give nothing out until there is room again; what is out is finished."""

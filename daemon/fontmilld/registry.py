@@ -54,7 +54,7 @@ class Registry:
 
     def lock_holder(self, path: str) -> ManagedSession | None:
         """The session that has a project's tree, ended ones that have yet to let go of it included."""
-        return next((s for s in self._sessions.values() if s.path == path and s.lock is not None), None)
+        return next((s for s in self._sessions.values() if s.path == path and s.holds_tree), None)
 
     def is_superseded(self, session: ManagedSession) -> bool:
         """Whether another object speaks for it: it has moved, or was opened again."""

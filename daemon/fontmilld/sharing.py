@@ -13,7 +13,7 @@ from fontmilld.core.lifecycle import Reason
 from fontmilld.inspection import Errand
 from fontmilld.pool.messages import BatchDone, BatchFailed, FontContext, RenderTask, Reply, Task
 from fontmilld.registry import Registry
-from fontmilld.session import ManagedSession
+from fontmilld.work import Work
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Sharing:
         self._registry = registry
         self._conditions = conditions
         self._publish = publish
-        self._tasks: dict[int, ManagedSession | Errand] = {}
+        self._tasks: dict[int, Work | Errand] = {}
         self._errands: deque[Errand] = deque()
         self._serial = 0
         self._served: set[str] = set()
@@ -57,28 +57,28 @@ class Sharing:
 
     def _next_batch(self, slot: int) -> tuple[FontContext, Task] | None:
         """A batch of the session that has had the least of the pool so far."""
-        hungry = [session for session in self._registry.sessions if session.hungry]
-        for session in hungry:
-            if session.id not in self._served:  # who comes, or comes back, makes nobody else wait for it to catch up
-                session.used_seconds = max(session.used_seconds, self._share)
-        self._served = {session.id for session in hungry}
+        hungry = [session.work for session in self._registry.sessions if session.work.hungry]
+        for work in hungry:
+            if work.id not in self._served:  # who comes, or comes back, makes nobody else wait for it to catch up
+                work.used_seconds = max(work.used_seconds, self._share)
+        self._served = {work.id for work in hungry}
         if len(hungry) > 1:
-            hungry.sort(key=lambda session: session.used_seconds)
-        for session in hungry:
-            serial, share = self._serial + 1, session.used_seconds
-            work = session.next_batch(slot, self._workers, serial)
-            if work is not None:
+            hungry.sort(key=lambda work: work.used_seconds)
+        for work in hungry:
+            serial, share = self._serial + 1, work.used_seconds
+            given = work.next_batch(slot, self._workers, serial)
+            if given is not None:
                 self._share = share
                 self._serial = serial
-                self._tasks[serial] = session
-                context, batch = work
-                return context, RenderTask(serial, session.id, batch.font_id, batch.first, batch.last)
+                self._tasks[serial] = work
+                context, batch = given
+                return context, RenderTask(serial, work.id, batch.font_id, batch.first, batch.last)
         return None
 
     def task_ended(self, slot: int, task: Task, answer: Reply) -> None:
         """A worker answered: tell the task's owner."""
         owner = self._tasks.pop(task.serial)
-        if not isinstance(owner, ManagedSession):
+        if not isinstance(owner, Work):
             owner.task_ended(task.serial, answer)
         elif isinstance(answer, BatchDone):
             owner.batch_done(task.serial, answer)
@@ -88,7 +88,7 @@ class Sharing:
     def task_lost(self, task: Task, culprit: int | None) -> None:
         """A worker is gone with a batch or another task: tell its owner."""
         owner = self._tasks.pop(task.serial)
-        if not isinstance(owner, ManagedSession):
+        if not isinstance(owner, Work):
             owner.task_lost(task.serial)
             if owner not in self._errands:
                 self._errands.append(owner)

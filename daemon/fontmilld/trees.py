@@ -16,6 +16,7 @@ from fontmilld.outside import Done, Opening, Ports
 from fontmilld.ports import NoWriter
 from fontmilld.registry import Registry
 from fontmilld.session import ManagedSession
+from fontmilld.standing import Standing
 from fontmilld.store import writer as reports
 from fontmilld.store.state import EndedSession, KnownSession
 from fontmilld.waiting import WaitingRoom
@@ -52,7 +53,7 @@ class Trees:
                 managed.report(got)
 
         self._opening.add(path)
-        managed = ManagedSession(wanted, self._ports, self, self._ports.writer(opening, report, wanted.session_id))
+        managed = ManagedSession(Standing(wanted), self._ports, self, self._ports.writer(opening, report, wanted.session_id))
         return managed
 
     def postponed(self, path: str, again: Callable[[], None], done: Done) -> bool:
@@ -77,14 +78,12 @@ class Trees:
             except Exception:
                 log.exception("a session could not be taken up")
                 error = FontmillError("tree-corrupt", "The project's state cannot be taken up.")
-        managed.lock = tree.lock
-        managed.fail(error)
-        managed.writer.stop(settle=False)
+        managed.refuse(tree, error)
         return error
 
     def _opened(self, managed: ManagedSession, tree: OpenTree, reasons: tuple[Reason, ...]) -> None:
         if managed.life.ended:  # cancelled while it was being opened
-            managed.lock = tree.lock
+            managed.hold(tree)
             return
         self._registry.drop(managed.path, ended=True)
         managed.open(tree)
@@ -104,7 +103,7 @@ class Trees:
             return
         reasons = tuple(Reason(reason) for reason in known.reasons if reason in KEPT)
         placeholder = ExportSession(known.session_id, known.project_name, known.output_path, known.created_at, ExportConfig(), (), {})
-        self.open_again(ManagedSession(placeholder, self._ports, self, NoWriter()), reasons)
+        self.open_again(ManagedSession(Standing(placeholder), self._ports, self, NoWriter()), reasons)
 
     def open_again(self, session: ManagedSession, reasons: tuple[Reason, ...]) -> ManagedSession:
         """Open the tree of a session that lies where it lay; one that cannot be reached now waits stranded."""
@@ -122,18 +121,19 @@ class Trees:
 
     def _strand(self, session: ManagedSession, error: FontmillError) -> None:
         """No tree of the session can be written now: it waits, paused, and `resume` tries again."""
-        stranded = ManagedSession(session.session, self._ports, self, NoWriter(), tracker=session.tracker)
+        standing = session.standing
         known = None if session.session.fonts else self._ports.recall(session.id)
         if known is not None:  # taken up from an earlier life, and nothing of its tree has been read
-            stranded = ManagedSession(known.session, self._ports, self, NoWriter())
-            stranded.recall(known.fonts)
+            standing = Standing(known.session)
+            standing.remember(known)
+        stranded = ManagedSession(standing, self._ports, self, NoWriter())
         stranded.strand(error)
         self._registry.keep(stranded)
         self.changed(stranded)
 
     def remember(self, ended: EndedSession) -> None:
         """Know a session that ended in an earlier life of the daemon: whoever was promised it may ask for it."""
-        managed = ManagedSession(ended.session, self._ports, self, NoWriter())
+        managed = ManagedSession(Standing(ended.session), self._ports, self, NoWriter())
         managed.remember(ended)
         self._registry.keep(managed)
 
@@ -185,7 +185,7 @@ class Trees:
                 self._strand(session, result)
 
         log.warning("session %s goes on in a fallback path", session.id)
-        opening = self._ports.move(session.session, fallbacks[0], session.left_behind(), session.text)
+        opening = self._ports.move(session.session, fallbacks[0], session.standing.as_part(), session.text)
         self._registry.keep(self.open(session.session, opening, finish))
 
 

@@ -12,6 +12,7 @@ from fontmilld.core.lifecycle import Reason
 from fontmilld.logbook import Logbook
 from fontmilld.ports import Surroundings, Writer
 from fontmilld.store.records import BatchRecord
+from fontmilld.tenure import Tenure
 
 log = logging.getLogger(__name__)
 FAULTS_PAUSE = 3
@@ -21,17 +22,9 @@ RETRY_COMMIT_SECONDS = 1.0
 class Afflicted(Protocol):
     """The session as its trouble sees it."""
 
-    writer: Writer
-    around: Surroundings
-    book: Logbook
-
     @property
     def id(self) -> str:
         """The session id."""
-
-    @property
-    def stopped(self) -> bool:
-        """Whether its writer has been told to end."""
 
     def pause(self, reason: Reason, detail: str = "") -> None:
         """Stop giving out batches."""
@@ -43,8 +36,9 @@ class Afflicted(Protocol):
 class StorageTrouble:
     """Counts the faults since something was last on record. `broken`: a barrier failed, and no reset has followed yet."""
 
-    def __init__(self, session: Afflicted) -> None:
-        self._session = session
+    def __init__(self, session: Afflicted, around: Surroundings, book: Logbook, writer: Writer, tenure: Tenure) -> None:
+        self._session, self._around, self._book, self._writer = session, around, book, writer
+        self._tenure = tenure
         self._faults = 0
         self._refused: list[BatchRecord] = []
         self._delayed = self._resetting = False
@@ -62,7 +56,7 @@ class StorageTrouble:
     def met(self, error: FontmillError) -> None:
         """The storage failed once: try again later, or pause."""
         session = self._session
-        session.book.write(layout.ERRORS_LOG, "storage", {"slug": error.slug, "message": error.message, **error.details})
+        self._book.write(layout.ERRORS_LOG, "storage", {"slug": error.slug, "message": error.message, **error.details})
         if error.slug == "disk-full":
             session.pause(Reason.DISK, error.message)
             return
@@ -70,7 +64,12 @@ class StorageTrouble:
         if not error.kind.retryable or self._faults >= FAULTS_PAUSE:
             session.give_up_path(error)
         else:
-            session.around.call_later(pacing.backoff(self._faults, 1.0), self._append_refused)
+            self._around.call_later(pacing.backoff(self._faults, 1.0), self._append_refused)
+
+    def call_failed(self, error: FontmillError) -> None:
+        """The writer could not do what it was asked."""
+        if not self.broken:
+            self.met(error)
 
     def refused(self, records: Iterable[BatchRecord], error: FontmillError) -> None:
         """The writer did not take these batches: they are appended again, unless a reset has them drawn again."""
@@ -84,11 +83,11 @@ class StorageTrouble:
         if not self._delayed:  # every command makes the writer try, and tell, again
             self._delayed = True
             self.met(error)
-            self._session.around.call_later(RETRY_COMMIT_SECONDS, self._retry_commit)
+            self._around.call_later(RETRY_COMMIT_SECONDS, self._retry_commit)
 
     def _retry_commit(self) -> None:
         self._delayed = False
-        self._session.writer.retry_commit()
+        self._writer.retry_commit()
 
     def barrier_failed(self, error: FontmillError) -> None:
         """The storage lost something: reset the writer, later and later."""
@@ -97,14 +96,14 @@ class StorageTrouble:
         self.broken, self._resetting = True, False
         self._faults += 1
         log.warning("session %s: a barrier failed (%d)", self._session.id, self._faults)
-        self._session.around.call_later(pacing.backoff(self._faults, 1.0), self._reset)
+        self._around.call_later(pacing.backoff(self._faults, 1.0), self._reset)
         if self._faults >= FAULTS_PAUSE:
             self._session.give_up_path(error)
 
     def _reset(self) -> None:
-        if self.broken and not self._session.stopped:
+        if self.broken and not self._tenure.over:
             self._resetting = True
-            self._session.writer.reset()
+            self._writer.reset()
 
     def was_reset(self) -> None:
         """The writer stands where the last good barrier was."""
@@ -115,9 +114,9 @@ class StorageTrouble:
         """The session goes on: somebody may have mended the storage."""
         self._faults = 0
         self._append_refused()
-        self._session.writer.retry_commit()
+        self._writer.retry_commit()
 
     def _append_refused(self) -> None:
         again, self._refused = self._refused, []
         for record in again:
-            self._session.writer.append(record)
+            self._writer.append(record)

@@ -65,6 +65,15 @@ def test_when_no_fallback_can_be_opened_the_session_waits_with_the_reason_and_go
     assert now(house, session)["output_path"] == "/out"
 
 
+def test_the_fonts_of_a_stranded_session_are_still_watched(house):
+    house.out_of_reach = {"/one"}
+    half_done(house, "/one")
+    break_path(house)
+    assert house.manager.font_files() == {"/f/a.ttf", "/f/b.ttf"}
+    house.probes.changed = {"/f/a.ttf": ("font-unreadable", "The file is not a font.")}
+    house.manager.font_file_changed("/f/a.ttf")
+
+
 def test_who_waits_is_told_that_it_is_stranded(house):
     house.out_of_reach = {"/one"}
     session = half_done(house, "/one")

@@ -9,6 +9,7 @@ import pytest
 
 from fontmill.errors import FontmillError
 from fontmilld.core.lifecycle import Reason
+from fontmilld.store.ledger import SessionStore
 from fontmilld.testing.house import House, InlineWriter
 
 
@@ -68,13 +69,14 @@ def test_the_log_of_a_complete_session_tells_of_every_font_in_order():
 
 
 def test_fonts_that_end_together_are_put_on_record_together(monkeypatch):
-    calls: list[tuple[str, ...]] = []
-    call = InlineWriter.call
-    monkeypatch.setattr(InlineWriter, "call", lambda self, token, action: (calls.append(token), call(self, token, action))[1])
+    calls: list[list[str]] = []
+    call, finish = InlineWriter.call, SessionStore.finish_font
+    monkeypatch.setattr(InlineWriter, "call", lambda self, token, action: call(self, token, lambda store: (calls.append([]), action(store))[1]))
+    monkeypatch.setattr(SessionStore, "finish_font", lambda self, font, *rest: (calls[-1].append(font), finish(self, font, *rest))[1])
     house = House()
     session = house.start(samples=1, fonts=tuple(f"/f/{name}.ttf" for name in "abcdefgh"))
     assert session.life.status == "completed"
-    together = [fonts for kind, fonts in calls if kind == "fonts"]
+    together = [fonts for fonts in calls if fonts]
     assert sorted(font for fonts in together for font in fonts) == sorted(info.font_id for info in session.session.fonts)
     assert len(together) < 8
     assert len(house.told("font-completed")) == 8
@@ -83,7 +85,7 @@ def test_fonts_that_end_together_are_put_on_record_together(monkeypatch):
 def test_a_line_told_after_the_end_keeps_nobody_waiting():
     house = House()
     session = house.start()
-    session._tell("font-completed", {"font": "late"}, quiet=True)
+    session.telling.tell_of_font("font-completed", {"font": "late"})
     waited = []
     house.manager.wait(session.id, True, waited.append)
     house.loop.advance(1)
@@ -154,6 +156,16 @@ def test_a_cancelled_session_keeps_what_was_made_and_stays_cancelled():
         assert caught.value.slug == "wrong-state"
 
 
+def test_a_cancelled_session_lets_go_of_its_tree_when_the_last_worker_dies_with_its_batch():
+    house = House(workers=1)
+    session = house.start(settle=False, samples=500)
+    house.manager.cancel_session(session.id)
+    assert not session.closed
+    house.waiting[0][0].die(-9)
+    house.run(10)
+    assert session.closed and house.notes[session.id][0] == "failed"
+
+
 def test_completing_as_it_stands_counts_the_rest_as_skipped():
     house = House()
     session = house.start(settle=False, samples=500)
@@ -165,6 +177,23 @@ def test_completing_as_it_stands_counts_the_rest_as_skipped():
     status = session.status()
     assert status["status"] == "completed" and status["skipped_samples"] > 0 and counts_add_up(status)
     assert summaries[0].skipped_samples == status["skipped_samples"]
+
+
+def test_a_session_that_is_cancelled_while_a_record_is_refused_becomes_quiet(monkeypatch):
+    def refuse(*_: object) -> None:
+        raise FontmillError("storage-failed")
+
+    monkeypatch.setattr(SessionStore, "finish_font", refuse)
+    house = House()
+    house.bad_fonts = {"a"}
+    session = house.start(settle=False, samples=500)
+    house.busy = True
+    house.work_off(4)
+    house.loop.advance(1)
+    assert session.status()["fonts"]["failed"] == 1 and session.life.status == "active"
+    house.manager.cancel_session(session.id)
+    house.run(30)
+    assert session.closed and session.quiescent
 
 
 @pytest.mark.parametrize("durability", ["batch", "relaxed"])

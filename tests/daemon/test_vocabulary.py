@@ -14,7 +14,7 @@ from fontmilld.testing.export import SmallExport, small_session
 from fontmilld.testing.house import House
 
 SOURCES = sorted(Path(fontmilld.__file__).parent.rglob("*.py"))
-TELLING = {"publish", "tell"}
+TELLING = {"publish", "tell", "tell_of_font"}
 
 
 def names(keys: tuple[Key, ...]) -> list[str]:

@@ -192,6 +192,11 @@ class FontProgressTracker:
         return font not in self._unfinished
 
     @property
+    def done(self) -> int:
+        """Samples made, of all fonts."""
+        return self._sums["done"]
+
+    @property
     def unfinished(self) -> tuple[str, ...]:
         """The fonts with samples that are not accounted for."""
         return tuple(self._unfinished)
