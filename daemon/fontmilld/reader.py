@@ -66,8 +66,9 @@ def follow(path: str, pause: Callable[[float], None] = time.sleep) -> Iterator[d
     """
     status: dict[str, Any] = {}
     while (owner := _shown(living_owner(path))) is not None:
+        status = status or read("status", path)
         told = _last_told(path)
-        if status and told.get("session_id") == status["session_id"]:
+        if told.get("session_id") == status["session_id"]:
             status = {name: told.get(name, value) for name, value in status.items()}
         else:
             status = read("status", path)

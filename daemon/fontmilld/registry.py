@@ -7,6 +7,8 @@ from collections.abc import Collection
 from fontmill.errors import FontmillError
 from fontmilld.session import ManagedSession
 
+SHOWN_IDS = 5
+
 
 class Registry:
     """Every session that this daemon knows, by its id. One that has moved or been opened again stands there in its new object."""
@@ -43,7 +45,8 @@ class Registry:
         path = name.rstrip("/")
         found = [s for s in self._sessions.values() if name and (s.path == path if path.startswith("/") else s.id.startswith(name))]
         if len(found) > 1:
-            raise FontmillError("ambiguous-session", f"{len(found)} sessions begin with {name[:60]!r}.")
+            ids = ", ".join([*(session.id for session in found[:SHOWN_IDS]), *(["..."] if len(found) > SHOWN_IDS else [])])
+            raise FontmillError("ambiguous-session", f"{len(found)} sessions begin with {name[:60]!r}: {ids}.")
         if not found:
             raise FontmillError("unknown-session", f"There is no session {name[:60]!r}.")
         return found[0]

@@ -565,6 +565,11 @@ def test_watch_on_a_pipe_prints_events_until_the_end(cli: Cli, daemon: Any) -> N
     assert cli("watch", "5e55").out.count("\n") == 1
 
 
+def test_an_event_that_holds_a_status_is_told_as_one(cli: Cli, daemon: Any) -> None:
+    daemon.publish("session-completed", "5e55104a", **fake.status(status="completed", exported_samples=40))
+    assert "session-completed  plates: completed, 40 of 40 pairs" in cli("events").out
+
+
 def test_watch_on_a_pipe_begins_with_how_the_session_stands(cli: Cli, daemon: Any) -> None:
     def answer(request: Any) -> Any:
         if sum(r.op == "status" for r in daemon.requests) == 2:

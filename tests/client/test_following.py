@@ -52,7 +52,9 @@ def test_wait_for_a_folder_that_nobody_works_on_returns_at_once_with_its_outcome
     assert (done.code, json.loads(done.out)) == (code, {**fake.status(**last), "owner": None})
     advice = f"Nobody works on it; the same `fontmill run` goes on, and so does `fontmill retry-failed {project}`.\n"
     assert done.err == (advice if advised else "")
-    assert cli("wait", project).out.startswith(f"plates: {last['status']}")
+    shown = cli("wait", project).out
+    assert shown.startswith(f"plates: {last['status']}") and "pairs/s" not in shown
+    assert ("(nobody works on it)" in shown) == (last["status"] == "active")
 
 
 def test_wait_for_a_folder_that_somebody_works_on_lasts_until_that_is_over(cli: Cli, project: Path, reads: Any) -> None:

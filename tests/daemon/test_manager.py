@@ -60,6 +60,7 @@ def test_a_session_is_found_by_id_prefix_and_path_and_by_nothing_else():
         with pytest.raises(FontmillError) as caught:
             find(name)
         assert caught.value.slug == slug
+        assert (f": {one.id}, {two.id}." in caught.value.message) == (slug == "ambiguous-session")
 
 
 def test_no_name_is_no_session():

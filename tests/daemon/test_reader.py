@@ -95,6 +95,7 @@ def test_a_project_is_followed_by_its_last_word_for_as_long_as_somebody_works_on
     (project / "summary.json").unlink()
     lock = TreeLock(str(project), "daemon")
     told = {**read("status", str(project)), "status": "active", "exported_samples": 7, "performance": {}}
+    (project / "progress.json").write_text("")
     words = [json.dumps(told), "{", json.dumps({**told, "exported_samples": 9}), json.dumps({**told, "session_id": "another"}), ""]
 
     def pause(seconds: float) -> None:

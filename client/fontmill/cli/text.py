@@ -81,10 +81,17 @@ def unread(status: Map) -> bool:
     return status.get("phase") == "preparing" and not whole(status, "total_samples")
 
 
+def running(status: Map) -> bool:
+    """Whether a session goes on: of one that is read from its folder, whether anybody works on it."""
+    return status.get("status") == "active" and status.get("owner", "") is not None
+
+
 def why(status: Map) -> str:
     """Why a session is not running, or an empty text."""
     if unread(status) and status.get("status") == "active":
         return LOOKING
+    if status.get("status") == "active" and not running(status):
+        return "nobody works on it"
     reasons = [REASONS.get(str(reason), str(reason)) for reason in status.get("pause_reasons") or ()]
     told = str(status.get("reason") or "")
     return clean(", ".join([*reasons, *([told] if told else [])]))
@@ -109,7 +116,7 @@ def facts(status: Map) -> str:
     """How fast a session goes, how long it will take, and how far its fonts are."""
     if unread(status):
         return why(status)
-    active = status.get("status") == "active"
+    active = running(status)
     parts = [rate(status.get("processing_rate")), f"{duration(status.get('estimated_time_remaining'))} left"] if active else []
     parts.append(f"fonts {fonts_done(status)}")
     if whole(status, "failed_samples"):
@@ -149,7 +156,7 @@ def _counters(status: Map) -> list[tuple[str, str]]:
     rows = [("pairs", f"{pairs}, {missing}")]
     if isinstance(status.get("fonts"), Mapping):
         rows.append(("fonts", ", ".join(f"{count(n)} {clean(kind)}" for kind, n in status["fonts"].items() if n) or "0"))
-    if status.get("status") == "active":
+    if running(status):
         rows.append(("rate", f"{rate(status.get('processing_rate'))}, {duration(status.get('estimated_time_remaining'))} left"))
         rows.append(("phase", clean(status.get("phase") or "-")))
         rows.append(("limited by", clean(status.get("bottleneck") or "-")))

@@ -91,7 +91,7 @@ def _shown(call: Invocation, bars: Bars | None, event: Map) -> Map | None:
 def event_line(event: Map) -> str:
     """An event in one line."""
     data = event["d"]
-    told = status_line(data) if event["kind"] == "progress" else " ".join(
+    told = status_line(data) if "total_samples" in data else " ".join(
         f"{clean(key)}={clean(value)}" for key, value in data.items() if isinstance(value, SHOWN_VALUES)
     )
     return f"{clean(_when(event))}  {clean((event['session'] or '-')[:12])}  {clean(event['kind'])}  {told}".rstrip()

@@ -145,7 +145,7 @@ def clusters(text: str, boxes: Sequence[tuple[int, Corners]]) -> list[list[Any]]
 def caption(font_id: str, label: Mapping[str, Any]) -> str:
     """Return what a contact sheet says of a pair: font, script, kinds of blur, PSNR."""
     blur = "+".join(kernel["kind"] for kernel in label["psf"]) or "no blur"
-    psnr = "" if label["psnr"] is None else f", {label['psnr']:.0f} dB"
+    psnr = "" if label["psnr"] is None else f", {label['psnr']:.0f}\u00a0dB"
     return f"{font_id}, {label['script']}, {blur}{psnr}"
 
 

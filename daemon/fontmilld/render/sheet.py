@@ -53,7 +53,7 @@ def _cell(caption: Sequence[str], above: int, sharp: Image.Image, soft: Image.Im
         soft = soft.resize(sharp.size, Image.Resampling.NEAREST)
     cell = Image.new("RGB", (sharp.width, above + 2 * sharp.height + 2), _PAPER)
     for number, line in enumerate(caption):
-        ImageDraw.Draw(cell).text((0, number * _LINE), line, font=_font(), fill=_INK)
+        ImageDraw.Draw(cell).text((0, number * _LINE), line.replace("\u00a0", " "), font=_font(), fill=_INK)
     cell.paste(sharp, (0, above))
     cell.paste(soft, (0, above + sharp.height + 2))
     return cell
@@ -71,7 +71,7 @@ def _fitted(caption: str, width: int) -> list[str]:
 def _wrapped(text: str, width: int) -> list[str]:
     """Lines of at most `width` pixels, or one character; broken between words, in a word only where it has a line to itself."""
     lines: list[str] = []
-    for word in text.split():
+    for word in text.split(" "):
         if lines and _font().getlength(f"{lines[-1]} {word}") <= width:
             lines[-1] += f" {word}"
             continue

@@ -54,6 +54,10 @@ def test_a_caption_that_finds_no_room_keeps_its_beginning_and_its_end():
     assert len(lines) == 5 and "..." in told and told.startswith("source-serif-v") and told.replace(" ", "").endswith("23dB")
 
 
+def test_a_number_stays_with_its_unit():
+    assert all(line.count("23") == line.count("dB") for width in range(60, 300) for line in _fitted("inter, Latn, motion, 23\u00a0dB", width))
+
+
 def test_captions_that_differ_at_their_end_differ_on_a_narrow_sheet():
     assert _fitted("noto-sans-condensed-black", 64) != _fitted("noto-sans-condensed-black-2", 64)
 
