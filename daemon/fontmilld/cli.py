@@ -84,10 +84,11 @@ def _run(words: argparse.Namespace) -> int:
             print("\n".join(f"{name} = {_toml(value)}" for name, value in asdict(settings).items()))
         return ExitStatus.OK
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    gc.disable()  # modules stay: looking for garbage in them is a tenth of what importing them costs
+    import fontmilld.pool.shared  # noqa: PLC0415, F401
     from fontmilld.pool.process import Launcher  # noqa: PLC0415
 
     launcher = Launcher()  # before any thread or socket exists
-    gc.disable()  # modules stay: looking for garbage in them is a tenth of what importing them costs
     from fontmilld.app import Daemon  # noqa: PLC0415
 
     gc.freeze()

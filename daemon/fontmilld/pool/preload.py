@@ -11,22 +11,24 @@ import gc
 
 gc.disable()  # what is made here stays: looking for garbage in it costs a tenth of making it
 
-import cv2  # noqa: E402
+import itertools  # noqa: E402
 
-# What fontTools imports when a process opens its first font, for all of them at once.
-import fontTools.ttLib.tables._f_v_a_r  # noqa: E402
-import fontTools.ttLib.tables._n_a_m_e  # noqa: E402
-import fontTools.ttLib.tables.O_S_2f_2  # noqa: E402, F401
+import cv2  # noqa: E402
 
 import fontmilld.pool.probe  # noqa: E402
 import fontmilld.pool.worker  # noqa: E402, F401  # the modules whose functions the children run
 from fontmilld.render import noise  # noqa: E402
+from fontmilld.render.corpus import LANGUAGES_PER_SCRIPT  # noqa: E402
 from fontmilld.render.fingerprint import fingerprint  # noqa: E402
 from fontmilld.render.languages import LANGUAGES, letters_of  # noqa: E402
 
+# Scripts of which most fonts have some. The word lists of others are read by whoever draws with such a font.
+_COMMON = frozenset({"Latn", "Cyrl", "Grek", "Arab", "Hebr"})
+
 cv2.setNumThreads(1)  # first of all: who forks may have no threads
-for _language in LANGUAGES:
-    letters_of(_language)
+for _script, _languages in itertools.groupby(LANGUAGES, lambda language: language.script):
+    for _language in itertools.islice(_languages, LANGUAGES_PER_SCRIPT if _script in _COMMON else 0):
+        letters_of(_language)
 noise.pool()
 with contextlib.suppress(Exception):  # whoever asks for it is told what is wrong
     fingerprint()

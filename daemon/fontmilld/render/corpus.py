@@ -16,7 +16,7 @@ from fontmilld.render.repertoire import Repertoire
 from fontmilld.render.settings import RenderSettings
 from fontmilld.render.stream import Stream
 
-_LANGUAGES_PER_SCRIPT: Final = 4
+LANGUAGES_PER_SCRIPT: Final = 4
 _FEWEST_WORDS: Final = 100
 _UNSPACED: Final = frozenset({"Thai", "Laoo", "Khmr", "Mymr", "Tibt", "Hani", "Hira", "Kana", "Bopo"})
 _STRONG: Final = {"ltr": frozenset({"L"}), "rtl": frozenset({"R", "AL"})}
@@ -269,7 +269,7 @@ def _find_vocabularies(repertoire: Repertoire) -> dict[str, list[_Vocabulary]]:
     found: dict[str, list[_Vocabulary]] = {}
     for language in LANGUAGES:
         have = found.setdefault(language.script, [])
-        if len(have) == _LANGUAGES_PER_SCRIPT or not language.letters & repertoire.scripts.keys():
+        if len(have) == LANGUAGES_PER_SCRIPT or not language.letters & repertoire.scripts.keys():
             continue
         words = words_without(language, repertoire.missing_of(letters_of(language)))
         if len(words) >= _FEWEST_WORDS:

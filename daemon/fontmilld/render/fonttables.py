@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-
-from fontTools.ttLib import TTFont
+from typing import TYPE_CHECKING, Any, Final
 
 from fontmilld.render import plaintables
-from fontmilld.render.plaintables import Unusual
+from fontmilld.render.plaintables import Axis, Instance, Unusual
+
+if TYPE_CHECKING:
+    from fontTools.ttLib import TTFont
 
 # A damaged name table is worth one refusal, not a line in the log for each of its 14,000 records.
 logging.getLogger("fontTools").setLevel(logging.CRITICAL)
@@ -57,35 +58,41 @@ def read_names(font: TTFont) -> dict[str, str]:
     return _recorded({name_id: font["name"].getDebugName(name_id) for name_id in _NAME_IDS})
 
 
-def read_axes(font: TTFont) -> list[dict[str, Any]]:
-    """Return the variation axes: tag, name, minimum, default, maximum in design units."""
+def read_variations(font: TTFont) -> tuple[list[Axis], list[Instance]]:
+    """Return the variation axes and the named instances of a variable font."""
     if "fvar" not in font:
-        return []
-    names = font.get("name")
+        return [], []
+    fvar = font["fvar"]
+    axes = [
+        Axis(axis.axisTag, axis.minValue, axis.defaultValue, axis.maxValue, axis.flags, axis.axisNameID)
+        for axis in fvar.axes
+    ]
+    return axes, [Instance(each.subfamilyNameID, tuple(each.coordinates[axis.tag] for axis in axes)) for each in fvar.instances]
+
+
+def _axes(axes: Iterable[Axis], name_of: Callable[[int], str | None]) -> list[dict[str, Any]]:
+    """Return the variation axes: tag, name, minimum, default, maximum in design units."""
     return [
         {
-            "tag": axis.axisTag,
-            "name": (names.getDebugName(axis.axisNameID) if names else None) or axis.axisTag,
-            "minimum": float(axis.minValue),
-            "default": float(axis.defaultValue),
-            "maximum": float(axis.maxValue),
+            "tag": axis.tag,
+            "name": name_of(axis.name_id) or axis.tag,
+            "minimum": float(axis.minimum),
+            "default": float(axis.default),
+            "maximum": float(axis.maximum),
             "hidden": bool(axis.flags & 1),
         }
-        for axis in font["fvar"].axes
+        for axis in axes
     ]
 
 
-def read_instances(font: TTFont) -> list[dict[str, Any]]:
+def _instances(
+    instances: Iterable[Instance], axes: Iterable[Axis], name_of: Callable[[int], str | None],
+) -> list[dict[str, Any]]:
     """Return the named instances of a variable font with their coordinates."""
-    if "fvar" not in font:
-        return []
-    names = font.get("name")
+    tags = [axis.tag for axis in axes]
     return [
-        {
-            "name": (names.getDebugName(inst.subfamilyNameID) if names else None) or "",
-            "coordinates": {tag: float(value) for tag, value in inst.coordinates.items()},
-        }
-        for inst in font["fvar"].instances
+        {"name": name_of(instance.name_id) or "", "coordinates": dict(zip(tags, map(float, instance.coordinates), strict=True))}
+        for instance in instances
     ]
 
 
@@ -99,6 +106,10 @@ def read_os2(font: TTFont) -> dict[str, Any]:
 
 def _os2(weight: int, width: int, fs_type: int, vendor: str) -> dict[str, Any]:
     return {"weight": weight, "width": width, "vendor": vendor.strip("\0 "), "fs_type": fs_type}
+
+
+def _nameless(_: int) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +134,26 @@ class Tables:
             return cls._plain(data)
         except Unusual:
             pass
+        from fontTools.ttLib import TTFont  # noqa: PLC0415  it loads much that is for few fonts
+
         with TTFont(io.BytesIO(data), fontNumber=face_index, lazy=True) as font:
             offsets = {tag: int(entry.offset) for tag, entry in font.reader.tables.items()}
-            return cls._of(offsets, read_names(font), read_os2(font), read_axes(font), read_instances(font))
+            names, os2, (axes, instances) = read_names(font), read_os2(font), read_variations(font)
+            table = font.get("name") if axes or instances else None
+            name_of: Callable[[int], str | None] = table.getDebugName if table else _nameless
+            return cls._of(offsets, names, os2, _axes(axes, name_of), _instances(instances, axes, name_of))
 
     @classmethod
     def _plain(cls, data: bytes) -> Tables:
-        """Read a font that is neither variable nor in a collection, nor out of the ordinary; raises Unusual."""
+        """Read a font that is neither in a collection nor out of the ordinary; raises Unusual."""
         places = plaintables.directory(data)
-        if "fvar" in places:
-            raise Unusual
-        tables = {tag: plaintables.contents(data, places[tag]) for tag in ("name", "OS/2") if tag in places}
-        names = _recorded(plaintables.names(tables["name"], _NAME_IDS)) if "name" in tables else {}
+        tables = {tag: plaintables.contents(data, places[tag]) for tag in ("name", "OS/2", "fvar") if tag in places}
+        axes, instances = plaintables.variations(tables["fvar"]) if "fvar" in tables else ([], [])
+        wanted = {*_NAME_IDS, *(axis.name_id for axis in axes), *(instance.name_id for instance in instances)}
+        names = plaintables.names(tables["name"], wanted) if "name" in tables else {}
         os2 = _os2(*plaintables.os2(tables["OS/2"])) if "OS/2" in tables else {}
-        return cls._of({tag: place.offset for tag, place in places.items()}, names, os2, [], [])
+        offsets = {tag: place.offset for tag, place in places.items()}
+        return cls._of(offsets, _recorded(names), os2, _axes(axes, names.get), _instances(instances, axes, names.get))
 
     @classmethod
     def _of(

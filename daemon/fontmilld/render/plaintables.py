@@ -1,4 +1,4 @@
-"""What most fonts' tables say, read without fontTools, which takes five times as long.
+"""What most fonts' tables say, read without the tables of fontTools, which take five times as long, and as much again to be loaded.
 
 Whatever is out of the ordinary, damage above all, raises Unusual: then fontTools is to read the font, and to judge it.
 """
@@ -10,7 +10,6 @@ from collections.abc import Container, Mapping
 from typing import Final, NamedTuple
 
 from fontTools.misc.encodingTools import getEncoding
-from fontTools.ttLib.tables._n_a_m_e import makeName
 
 _MAGIC: Final = (b"\0\1\0\0", b"OTTO", b"true")
 _HEADER: Final = 12
@@ -19,6 +18,10 @@ _NAMES: Final = struct.Struct(">2xHH")
 _NAME: Final = struct.Struct(">6H")
 # Bytes that OS/2 has in each of its versions.
 _OS2_SIZES: Final = {0: 78, 1: 86, 2: 96, 3: 96, 4: 96, 5: 100}
+_VARIATIONS: Final = struct.Struct(">LH2x4H")
+_VARIATIONS_VERSION: Final = 0x10000
+_AXIS: Final = struct.Struct(">4s3l2H")
+_FIXED: Final = 1 << 16
 _OS2: Final = struct.Struct(">H2xHHH48x4s")
 _WINDOWS_ENGLISH: Final = (3, 0x409)
 _MAC_ENGLISH: Final = (1, 0)
@@ -42,6 +45,24 @@ class OS2(NamedTuple):
     width: int
     fs_type: int
     vendor: str
+
+
+class Axis(NamedTuple):
+    """Of the table fvar: an axis, its range in design units, and the number of its name."""
+
+    tag: str
+    minimum: float
+    default: float
+    maximum: float
+    flags: int
+    name_id: int
+
+
+class Instance(NamedTuple):
+    """Of the table fvar: a named instance, with a coordinate for each axis."""
+
+    name_id: int
+    coordinates: tuple[float, ...]
 
 
 def directory(data: bytes) -> dict[str, Place]:
@@ -70,6 +91,28 @@ def os2(table: bytes) -> OS2:
     if not vendor.isascii():
         raise Unusual
     return OS2(weight, width, fs_type, vendor.decode("ascii"))
+
+
+def variations(table: bytes) -> tuple[list[Axis], list[Instance]]:
+    """Read the table fvar."""
+    if len(table) < _VARIATIONS.size:
+        raise Unusual
+    version, start, axes, axis_size, instances, instance_size = _VARIATIONS.unpack_from(table)
+    end = start + axes * axis_size + instances * instance_size
+    if version != _VARIATIONS_VERSION or axis_size < _AXIS.size or instance_size < 4 + 4 * axes or end > len(table):
+        raise Unusual
+    found = [_axis(table, start + number * axis_size) for number in range(axes)]
+    start += axes * axis_size
+    coordinates = struct.Struct(f">H2x{axes}l")
+    read = (coordinates.unpack_from(table, start + number * instance_size) for number in range(instances))
+    return found, [Instance(name_id, tuple(place / _FIXED for place in places)) for name_id, *places in read]
+
+
+def _axis(table: bytes, at: int) -> Axis:
+    tag, minimum, default, maximum, flags, name_id = _AXIS.unpack_from(table, at)
+    if not tag.isascii():
+        raise Unusual
+    return Axis(tag.decode("ascii"), minimum / _FIXED, default / _FIXED, maximum / _FIXED, flags, name_id)
 
 
 def names(table: bytes, wanted: Container[int]) -> Mapping[int, str]:
@@ -103,6 +146,8 @@ def _decoded(string: bytes, platform: int, encoding: int, language: int) -> str 
             if text and text[0] != "\0":
                 return text
         # Bytes too few, or characters that look like halves of others: fontTools knows what was meant.
+        from fontTools.ttLib.tables._n_a_m_e import makeName  # noqa: PLC0415  it loads much that is for few fonts
+
         return str(makeName(string, 0, platform, encoding, language).toUnicode())
     except UnicodeDecodeError:
         return None

@@ -9,11 +9,13 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
-from fontTools.ttLib import TTFont
+
+if TYPE_CHECKING:
+    from fontTools.ttLib import TTFont
 
 Coverage = np.ndarray[Any, np.dtype[np.uint8]]
 _BYTE_ALIGNED: Final = frozenset({1, 6})
@@ -54,6 +56,8 @@ def read(data: bytes, face_index: int) -> dict[int, Strike]:
 
     Raises what fontTools raises for damaged tables.
     """
+    from fontTools.ttLib import TTFont  # noqa: PLC0415  it loads much that is for few fonts
+
     with TTFont(io.BytesIO(data), fontNumber=face_index, lazy=True) as font:
         if "EBDT" not in font or "EBLC" not in font:
             return {}
