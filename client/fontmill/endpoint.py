@@ -9,11 +9,10 @@ import stat
 from pathlib import Path
 
 from fontmill.errors import FontmillError
-from fontmill.wire import CONTROL_SOCKET, EVENTS_SOCKET
+from fontmill.sockets import CONTROL_SOCKET, EVENTS_SOCKET, MAX_SOCKET_PATH
 
 SOCKET_VARIABLE = "FONTMILL_SOCKET"
 SYSTEM_SOCKET = f"/run/fontmill/{CONTROL_SOCKET}"
-MAX_SOCKET_PATH = 107
 Identity = tuple[int, int, int]
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 
 from fontmill.errors import FontmillError
+from fontmill.sockets import CONTROL_SOCKET as CONTROL_SOCKET  # noqa: PLC0414  here for others, too
+from fontmill.sockets import EVENTS_SOCKET as EVENTS_SOCKET  # noqa: PLC0414
 
 MAGIC = b"FM1"
 PROTOCOL_VERSION = 1
@@ -19,8 +21,6 @@ PROTOCOL_MIN = 1
 FEATURES = ("events", "idempotency", "replay")
 MAX_REQUEST_BYTES = 8 << 20
 MAX_REPLY_BYTES = 64 << 20
-CONTROL_SOCKET = "control.sock"
-EVENTS_SOCKET = "events.sock"
 
 
 def pack(value: Any) -> bytes:

@@ -16,9 +16,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
-from fontmill.endpoint import MAX_SOCKET_PATH, Endpoint
 from fontmill.errors import ExitStatus, FontmillError
-from fontmill.wire import CONTROL_SOCKET
+from fontmill.sockets import CONTROL_SOCKET, MAX_SOCKET_PATH
 
 PREFIX = "fontmill-run-"
 FORKSERVER_SOCKET = "fontmilld-12345678/listener-12345678"
@@ -71,6 +70,8 @@ class PrivateDaemon:
 
     def ready(self) -> None:
         """Return once it listens. Raises the reason when it ends instead."""
+        from fontmill.endpoint import Endpoint  # noqa: PLC0415  the daemon starts meanwhile
+
         endpoint, deadline = Endpoint(self.socket), time.monotonic() + START_LIMIT
         while time.monotonic() < deadline:
             self.check()

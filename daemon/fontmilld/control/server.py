@@ -17,6 +17,7 @@ import zmq
 
 from fontmill import verbs, wire
 from fontmill.errors import FontmillError
+from fontmill.sockets import MAX_SOCKET_PATH
 from fontmilld.control.access import AccessPolicy, Peer
 from fontmilld.control.doorkeeper import Doorkeeper
 from fontmilld.control.events import EventStream, Topics
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 audit = logging.getLogger("fontmilld.audit")
 DEFAULT_DEADLINE_MS = 30_000
 MAX_DEADLINE_MS = 600_000
-MAX_SOCKET_PATH = 107
 DRAIN_PER_WAKE = 256
 FRAMES_PER_WAKE = 1024
 MESSAGE_FRAMES = 3  # who it is from, the magic, the body

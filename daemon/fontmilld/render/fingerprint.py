@@ -6,6 +6,7 @@ import functools
 import hashlib
 import importlib.metadata
 import platform
+import re
 import unicodedata
 from typing import Final
 
@@ -22,6 +23,7 @@ REVISION: Final = 20
 # Stands for all levels of libdeflate in the probe.
 _OTHER_LEVEL: Final = 6
 
+_VERSION: Final = re.compile(r"^Version: *(\S+)$", re.MULTILINE)
 _DISTRIBUTIONS: Final = {
     "deflate": "deflate",
     "wordfreq": "wordfreq",
@@ -42,9 +44,16 @@ def _fingerprint() -> tuple[tuple[str, str], ...]:
         "machine": platform.machine(),
         "probe": _probe(),
     }
-    found |= {key: importlib.metadata.version(name) for key, name in _DISTRIBUTIONS.items()}
+    found |= {key: _version(name) for key, name in _DISTRIBUTIONS.items()}
     found |= extensions.versions()
     return tuple(sorted(found.items()))
+
+
+def _version(name: str) -> str:
+    """Return the version of a distribution; its whole description, which may be a book, is not parsed for that."""
+    distribution = importlib.metadata.distribution(name)
+    told = _VERSION.search(distribution.read_text("METADATA") or "")
+    return told[1] if told else distribution.version
 
 
 def fingerprint() -> dict[str, str]:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from daemon.render.realfonts import debian_fonts
 from fontmilld.pool.probe import probe_file
-from fontmilld.render import presetlib, twins
+from fontmilld.render import languages, presetlib, twins
 from fontmilld.render.faces import FontProblem, inspect_face
 from fontmilld.render.pair import PairRenderer
 from fontmilld.render.pseudowords import Letters
@@ -234,3 +234,8 @@ def test_mask_numbers_the_clusters_where_their_ink_is(faces):
         assert (ink[mask > 0] >= 31).all()
         assert (mask[ink > 80] > 0).all()
         assert pixels(extras["kernel"]).max() == 255
+
+
+@pytest.mark.parametrize("text", ["", "a", "abcabc\n", "żółw ść", "日本語のテキスト" * 50, "\U0001f600é\ud800"])
+def test_the_characters_of_a_text_are_its_set(text):
+    assert languages._characters_of(text) == set(text)
