@@ -60,15 +60,20 @@ def barred_fonts(tree: Tree, session: ExportSession) -> frozenset[str]:
 def clear_places(tree: Tree, session: ExportSession) -> None:
     """Take away links, pipes and the like in place of our files beside images; what links lead to is not touched.
 
-    Each of those files is one that can be made anew; `session.json` is not among them.
+    Each of those files is one that can be made anew; `session.json` is not among them. Raises `tree-corrupt` where a folder is in
+    the place of one: what is in it is not ours to remove.
     """
     files = {name for name in _TOP if name not in (layout.SESSION_FILE, layout.TEXT_FILE)}
+    files |= {f"{layout.LOGS_DIR}/{name}" for name in layout.LOG_FILES}
     fonts = [font.font_id for font in session.fonts if font.accepted]
-    for folder in ("", *map(layout.font_dir, fonts)):
-        for entry in [entry for entry in tree.names(folder) if entry.kind in ("link", "other")]:
+    for folder in ("", layout.LOGS_DIR, *map(layout.font_dir, fonts)):
+        for entry in [entry for entry in tree.names(folder) if entry.kind != "file"]:
             name = f"{folder}/{entry.name}" if folder else entry.name
-            if name in files or name in _font_files(folder.rpartition("/")[2], session.config):
-                tree.remove(name)
+            if name not in files and name not in _font_files(folder.rpartition("/")[2], session.config):
+                continue
+            if entry.kind == "dir":
+                raise FontmillError("tree-corrupt", f"A folder is in the place of {name}.", {"file": name}, action="Move that folder away.")
+            tree.remove(name)
 
 
 # One for all fonts of a session.

@@ -50,14 +50,14 @@ def recover(
     """Find out what is done, cut off what cannot be believed, and sweep our litter. The lock must be held.
 
     `new_fonts` are ids of fonts whose folders were made under this lock, and are empty: there is nothing to look at.
-    `alive` is called now and then. Raises `unsupported-schema`, and what the storage raises: then nothing is
-    lost, try again.
+    `alive` is called now and then. Raises `unsupported-schema`, `tree-corrupt`, and what the storage
+    raises: then nothing is lost, try again.
     """
     stamp = Stamp(this_boot() if boot_id is None else boot_id, utc_now)
     new = frozenset(new_fonts)
     begun = replace(session, fonts=tuple(font for font in session.fonts if font.font_id not in new))
-    ensure_structure(tree, begun)
     clear_places(tree, begun)
+    ensure_structure(tree, begun)
     swept = sweep(tree, begun)
     packing.settle(tree, begun)
     scans: list[FontScan] = []

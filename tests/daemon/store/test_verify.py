@@ -577,3 +577,14 @@ def test_recovery_does_not_read_a_hole_of_gigabytes_to_its_end(tmp_path):
     SmallExport(kernel, path=path).run()
     assert kernel.taken < 1 << 28
     assert (tmp_path / "project" / LABELS).read_bytes() == whole
+
+
+@pytest.mark.parametrize("name", [*LINKED, "logs/export.log"])
+def test_a_folder_in_place_of_a_file_is_named_and_left_alone(name):
+    disk = finished()
+    disk.uproot(f"{PROJECT}/{name}")
+    disk.plant(f"{PROJECT}/{name}", "dir")
+    tree = tree_of(disk)
+    with pytest.raises(FontmillError, match=f"A folder is in the place of {name}.") as refused:
+        recover(tree, SESSION, boot_id="boot")
+    assert refused.value.slug == "tree-corrupt" and [entry.kind for entry in tree.names(name.rpartition("/")[0]) if name.endswith(entry.name)] == ["dir"]
