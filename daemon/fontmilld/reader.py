@@ -21,7 +21,7 @@ import orjson
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, FontInfo
 from fontmilld.core import layout
-from fontmilld.core.accounts import font_entries
+from fontmilld.core.accounts import LEFT_OUT, font_entries
 from fontmilld.core.diagnosis import explain, missing
 from fontmilld.core.lifecycle import Lifecycle, Phase, recalled
 from fontmilld.core.progress import FontProgressTracker
@@ -35,7 +35,6 @@ from fontmilld.store.sessions import load_session, read_progress
 from fontmilld.store.tree import Tree
 
 _POLL_SECONDS: Final = 0.5
-_LEFT_OUT: Final = "The session was completed before this sample was made."
 _GO_ON: Final = "the same `fontmill run` or `fontmill start` goes on"
 
 
@@ -124,7 +123,7 @@ def _count(tracker: FontProgressTracker, session: ExportSession, info: FontInfo,
     done = state.done | elsewhere(session, info.font_id)
     left = info.total_samples - len(done) - len(state.failed) if completed else 0
     tracker.register_font(info.font_id, info.total_samples, len(done), len(state.failed), left, done.last if done else 0)
-    for reason in [*(failure.reason for failure in state.failures), *([_LEFT_OUT] if left else [])]:
+    for reason in [*(failure.reason for failure in state.failures), *([LEFT_OUT] if left else [])]:
         tracker.fail(info.font_id, 0, reason)  # they are counted already: only the last reason is told
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from fontmilld.batches import Batches
 from fontmilld.calls import Calls
+from fontmilld.core.accounts import LEFT_OUT
 from fontmilld.core.lifecycle import Lifecycle
 from fontmilld.core.planning import Batch
 from fontmilld.finishing import Finisher
@@ -19,8 +20,6 @@ from fontmilld.store import writer as reports
 from fontmilld.store.recovery import Recovery
 from fontmilld.telling import Telling
 from fontmilld.trouble import StorageTrouble
-
-LEFT_OUT = "The session was completed before this sample was made."
 
 
 class Course(Protocol):
@@ -154,7 +153,7 @@ class Work:
         self._trouble.barrier_failed(report.error)
 
     def _on_reset(self, report: reports.Reset) -> None:
-        """The storage lost what was not behind a barrier: all of it is drawn again (design 6.5)."""
+        """The storage lost what was not behind a barrier: all of it is drawn again."""
         self._trouble.was_reset()
         self._batches.forget(report.epoch)
         now = self._around.now()

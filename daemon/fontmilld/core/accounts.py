@@ -14,6 +14,9 @@ _SUMMED = (
     "done_samples", "failed_samples", "skipped_samples",
 )
 
+LEFT_OUT = "The session was completed before this sample was made."
+"""Why a sample is neither made nor given up in a project that a user completed early."""
+
 
 def font_entries(session: ExportSession, tracker: FontProgressTracker, now: float) -> list[dict[str, Any]]:
     """Every accepted face and every refused file, in the session's order; `now` is monotonic seconds."""
