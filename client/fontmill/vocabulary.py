@@ -55,6 +55,7 @@ DAEMON: tuple[Key, ...] = (
     Key(("workers", "workers_ready", "worker_pids"), "int, int, list of int", "render processes: wanted, and ready now"),
     Key(("memory_share", "memory_short"), "float, bool", "how much of the memory is in use, and whether sessions wait for some"),
     Key(("without_core",), "text", "why drawing goes on without the compiled core; empty when it is in use"),
+    Key(("start_trouble",), "text", "why the last render process that was to be started was not; empty when it was"),
     Key(("dropped_replies",), "int", "answers that nobody took"),
     Key(("private",), "bool", "it serves one command, and ends with it"),
 )
