@@ -208,6 +208,28 @@ static PyObject *font_nominal(fm_font *self, PyObject *value)
     return PyLong_FromUnsignedLong(gid);
 }
 
+/* Of each character of a tuple the glyph, 0 for one without. */
+static PyObject *font_nominals(fm_font *self, PyObject *characters)
+{
+    if (!PyTuple_Check(characters)) {
+        PyErr_SetString(PyExc_TypeError, "nominals takes a tuple");
+        return NULL;
+    }
+    const Py_ssize_t count = PyTuple_GET_SIZE(characters);
+    PyObject *found = PyList_New(count);
+    for (Py_ssize_t at = 0; at < count && found != NULL; at++) {
+        uint32_t gid = 0, cp = number(PyTuple_GET_ITEM(characters, at));
+        if (!PyErr_Occurred() && !fm_hb.font_get_nominal_glyph(self->font, cp, &gid))
+            gid = 0;
+        PyObject *item = PyErr_Occurred() ? NULL : PyLong_FromUnsignedLong(gid);
+        if (item == NULL)
+            Py_CLEAR(found);
+        else
+            PyList_SET_ITEM(found, at, item);
+    }
+    return found;
+}
+
 static PyObject *font_advance(fm_font *self, PyObject *value)
 {
     uint32_t gid = number(value);
@@ -241,6 +263,7 @@ static PyObject *font_kept(fm_font *self, void *unused)
 static PyMethodDef font_methods[] = {
     {"box", (PyCFunction)font_box, METH_O, NULL},
     {"nominal", (PyCFunction)font_nominal, METH_O, NULL},
+    {"nominals", (PyCFunction)font_nominals, METH_O, NULL},
     {"advance", (PyCFunction)font_advance, METH_O, NULL},
     {"reckon", (PyCFunction)font_reckon, METH_O, NULL},
     {"compose", (PyCFunction)(void (*)(void))fm_font_compose, METH_FASTCALL, NULL},

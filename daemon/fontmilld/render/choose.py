@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final, NamedTuple
 
 from fontmilld.render import effects, palette
 from fontmilld.render.corpus import Phrase, corpus_of
 from fontmilld.render.faces import Face, FontProblem
 from fontmilld.render.layout import Block, Corners, compose, extent
+from fontmilld.render.presets import Preset, Sampler
 from fontmilld.render.recipe import Recipe, Spec, StyleSpec, TextSpec
 from fontmilld.render.settings import RenderSettings
 from fontmilld.render.shaping import EM, UNTRACKED, TypeFont
@@ -47,7 +49,7 @@ class Chooser:
         self._settings = settings
         self._face = face
         self._preset = settings.degradations
-        self._degradations = self._preset.sampler()
+        self._degradations = _sampler_of(self._preset)
         self._strikes = _fitting(face, settings)
         self._fixed = None if settings.style_variations or self._preset.size_px else self._plain_style(None)
         self._upright = face.font() if not self._strikes else None
@@ -247,6 +249,12 @@ class Chooser:
     ) -> Recipe:
         blur, noise = streams.of(Concern.PSF), streams.of(Concern.NOISE)
         return Recipe(index, *self._frame, text, style, specs, self._degradations.sample(style.size, blur, noise))
+
+
+@functools.lru_cache(maxsize=4)
+def _sampler_of(preset: Preset) -> Sampler:
+    """Return what draws from the mixture, the same object for the latest ones: it costs more than a draw does."""
+    return Sampler(preset)
 
 
 def _fitting(face: Face, settings: RenderSettings) -> tuple[int, ...]:

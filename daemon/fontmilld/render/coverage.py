@@ -65,8 +65,8 @@ def find(face: TypeFace, fonts: Iterable[TypeFont], other_rules: bool, judged: d
     new = [gid for gid in dict.fromkeys(gids.values()) if gid not in known]
     known.update(zip(new, _judgements(tried, new), strict=True))
     found: dict[str, set[int]] = {judgement: set() for judgement in _JUDGEMENTS}
-    for cp, gid in gids.items():
-        found[known[gid]].add(cp)
+    for cp, judgement in zip(gids, map(known.__getitem__, gids.values()), strict=True):
+        found[judgement].add(cp)
     unruled = frozenset[str]() if other_rules else _without_rules(_ruled_scripts(face))
     usable, unshaped, private = _sifted(frozenset(found["ink"]), unruled)
     return Coverage(
@@ -114,10 +114,19 @@ def _sifted(inked: frozenset[int], unruled: frozenset[str]) -> tuple[frozenset[i
 
 def _glyphs(face: TypeFace, fonts: Sequence[TypeFont]) -> dict[int, int]:
     """Return the glyph ids of the mapped characters that are text or private, 0 for those without one."""
+    drawn = _drawn(tuple(face.hb.unicodes))
     if not fonts:
-        return dict.fromkeys(filter(charset.is_drawn, face.hb.unicodes), 0)
-    nominal = fonts[0].nominal if fonts[0].native is None else fonts[0].native.nominal
-    return {cp: nominal(cp) or 0 for cp in face.hb.unicodes if charset.is_drawn(cp)}
+        return dict.fromkeys(drawn, 0)
+    if fonts[0].native is not None:
+        return dict(zip(drawn, fonts[0].native.nominals(drawn), strict=True))
+    return {cp: fonts[0].nominal(cp) or 0 for cp in drawn}
+
+
+# Most faces of a family have the same characters.
+@functools.lru_cache(maxsize=4)
+def _drawn(mapped: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the characters that are text or private."""
+    return tuple(filter(charset.is_drawn, mapped))
 
 
 def _judgements(fonts: Sequence[TypeFont], gids: list[int]) -> list[str]:

@@ -175,11 +175,21 @@ def test_what_is_asked_of_a_font_is_the_same(twins, name):
         for gid in (*range(0, font.face.glyph_count, 37), font.face.glyph_count, 70000):
             assert font.box(gid) == plain.box(gid)
             assert rasterizer.glyph_coverage(font, gid, 24) == rasterizer.glyph_coverage(plain, gid, 24)
-        for cp in (*range(0x20, 0x250), 0x627, 0x905, 0xE01, 0x25CC, 0xD800, 0x10FFFF):
+        cps = (*range(0x20, 0x250), 0x627, 0x905, 0xE01, 0x25CC, 0xD800, 0x10FFFF)
+        for cp in cps:
             assert font.nominal(cp) == plain.nominal(cp)
+        assert font.native.nominals(cps) == [plain.nominal(cp) or 0 for cp in cps]
         for text, *_ in TEXTS:
             assert font.reckon(text) == plain.reckon(text)
     assert font.reckon("") == 0
+
+
+@pytest.mark.parametrize("wrong", [[0x41], (0x41, "B"), (0x41, -1), (0x41, 1 << 32), None])
+def test_glyphs_are_asked_for_by_a_tuple_of_characters(twins, wrong):
+    font, _ = twins("inter", {}, 0.0)
+    with pytest.raises((TypeError, OverflowError)):
+        font.native.nominals(wrong)
+    assert font.native.nominals(()) == []
 
 
 def test_masks_are_the_same(twins):
