@@ -58,6 +58,7 @@ class SessionStore:
         self._staged: list[str] = []
         self._progress: bytes | None = None
         self._records: dict[str, bytes] = {}
+        self._record_digests: dict[str, str] = {}
         found = fonts or {}
         # Asked for at every command of the writer: not by a look at each of thousands of fonts.
         self._waiting = {info.font_id for info in session.fonts if info.accepted} & unsaved
@@ -227,7 +228,8 @@ class SessionStore:
         if not font.state.in_order:
             self._settle_fully()
         font.put_in_order()
-        self._records[layout.font_file(font_id)] = font.finish(record, display)
+        data = self._records[layout.font_file(font_id)] = font.finish(record, display)
+        self._record_digests[font_id] = hashlib.sha256(data).hexdigest()
         if len(self._records) >= _RECORDS_HELD:
             self._stage_records()
 
@@ -256,10 +258,15 @@ class SessionStore:
 
     def _digests(self, documents: Mapping[str, bytes]) -> dict[str, str]:
         """SHA-256 of what nothing else has a digest of: the documents, the fonts' records, labels as they are compressed."""
-        records = {name: self.tree.read(name) for name in map(layout.font_file, self._fonts)}
-        digests = {name: hashlib.sha256(data).hexdigest() for name, data in {**documents, **records}.items()}
+        digests = {name: hashlib.sha256(data).hexdigest() for name, data in documents.items()}
+        digests |= {layout.font_file(font_id): self._digest_of_record(font_id) for font_id in self._fonts}
         packed = [name for name in packing.packed_files(self.session).values() if self.tree.size(name) is not None]
         return digests | {name: journal.digest(self.tree.stream(name)) for name in packed}
+
+    def _digest_of_record(self, font_id: str) -> str:
+        """Of what was written, or of what an earlier life of the daemon has left."""
+        known = self._record_digests.get(font_id)
+        return known or hashlib.sha256(self.tree.read(layout.font_file(font_id))).hexdigest()
 
     def _settle_fully(self) -> Committed:
         committed = self.settle()
