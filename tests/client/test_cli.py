@@ -79,7 +79,8 @@ def test_unexpected_errors_have_no_traceback(cli: Cli, daemon: Any) -> None:
 
 def test_help_and_version(cli: Cli) -> None:
     assert cli("--version").out == f"fontmill {fontmill.__version__}\n"
-    for words in (("--help",), ("-h",), *((name, "--help") for name in table.COMMANDS)):
+    assert cli("help", "run").out == cli("run", "--help").out
+    for words in (("--help",), ("-h",), ("help",), *((name, "--help") for name in table.COMMANDS)):
         done = cli(*words)
         assert (done.code, done.err) == (0, "")
         assert done.out.startswith("usage: fontmill")
@@ -391,6 +392,7 @@ def test_what_was_completed_early_is_not_called_whole(cli: Cli, daemon: Any) -> 
 @pytest.mark.parametrize(("words", "told"), [
     (("rnu",), "There is no command 'rnu'. Did you mean `fontmill run`? See `fontmill --help`."),
     (("statsu", "plates"), "There is no command 'statsu'. Did you mean `fontmill status`? See `fontmill --help`."),
+    (("run", "."), "There is no argument . here. Did you mean --fonts .? See `fontmill run --help`."),
     (("frobnicate",), "There is no command 'frobnicate'. See `fontmill --help`."),
     (("run", "--font", "x"), "There is no option --font here. Did you mean --fonts? See `fontmill run --help`."),
     (("list", "--smaples", "3"), "There is no option --smaples here. See `fontmill list --help`."),
@@ -405,6 +407,12 @@ def test_a_command_or_an_option_that_is_not_there_says_what_was_meant(cli: Cli, 
 def test_a_sheet_that_is_not_called_png_is_refused_before_anything_is_drawn(cli: Cli, daemon: Any) -> None:
     done = cli("preview", "--fonts", "/f", "--out", "m.jpg")
     assert (done.code, done.err, daemon.requests) == (2, "fontmill: --out: the sheet is a PNG file; use .png, not .jpg. See `fontmill preview --help`.\n", [])
+
+
+def test_an_option_that_is_found_wrong_when_fonts_are_drawn_is_named_as_it_was_given(cli: Cli, daemon: Any) -> None:
+    daemon.answers["preview"] = FontmillError("invalid-argument", "effects: 'shdow' is not one of shadow, glow.")
+    told = cli("preview", "--fonts", "/f", "--effects", "shdow").err
+    assert told == "fontmill: --effects: 'shdow' is not one of shadow, glow. See `fontmill preview --help`.\n"
 
 
 def test_rebuild_names_its_index_alike_in_usage_and_errors(cli: Cli) -> None:

@@ -154,9 +154,10 @@ def _against(base: str, path: str) -> str:
 
 def with_flags(error: FontmillError, command: str) -> FontmillError:
     """The same error, speaking of `--samples` where the wire speaks of `num_samples`."""
-    field = str(error.details.get("field", ""))
-    name = field.partition("[")[0]
     known: Mapping[str, Arg] = _args_of(command) | (START_ARGS if command in ("run", "start", "preview") else {})
+    told = error.message.partition(":")[0]  # what renders fonts names it there alone
+    field = str(error.details.get("field") or (told if told in known else ""))
+    name = field.partition("[")[0]
     flag = OTHER_FLAGS[name] if name in OTHER_FLAGS else known[name].flag if name in known else None
     if error.slug != "invalid-argument" or flag is None or not error.message.startswith(field):
         return error

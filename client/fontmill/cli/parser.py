@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import textwrap
@@ -43,7 +44,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """The options of a command line; `command` is empty when none is named."""
+    """The options of a command line; `command` is empty when none is named. `help COMMAND` is `COMMAND --help`."""
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:], HELP.flag]
     root = _Parser()
     _add(root, (*GLOBALS, HELP, VERSION))
     verbs = root.add_subparsers(dest="command", parser_class=_Parser)
@@ -64,6 +67,8 @@ def _unknown(word: str, command: str) -> FontmillError:
     meant = f" Did you mean {near}?" if near else ""
     if elsewhere:
         meant = f" It is one of `fontmill {elsewhere[0]}`."
+    if not near and "--fonts" in known and os.path.exists(os.path.expanduser(word)):
+        meant = f" Did you mean --fonts {word}?"
     kind = "option" if word.startswith("-") else "argument"
     return usage_error(f"There is no {kind} {word} here.{meant}", command)
 

@@ -200,6 +200,8 @@ def _roots(call: Invocation) -> tuple[str, ...]:
     if named.startswith("/") and os.path.isdir(named) and (args.get("path") or is_project(named)):
         return (named, os.path.dirname(named))
     if (named.startswith("/") or os.path.isdir(named)) and not call.options.socket and not runs():
+        if call.command == "detect":
+            raise invalid("path", f"there is no folder {named}.")
         action = "Name the folder that holds its session.json; `fontmill detect` finds the projects in a folder."
         raise FontmillError("unknown-session", f"There is no project in {named}.", action=action)
     return ()
