@@ -47,6 +47,24 @@ def test_interrupting_run_pauses_and_the_same_command_continues(tmp_path: Path, 
     assert json.loads(end.stdout.splitlines()[-1])["exported_samples"] == 7500
 
 
+def test_wait_and_watch_of_a_folder_follow_a_run_to_its_end_without_a_service(tmp_path: Path, fonts: list[str]) -> None:
+    alone = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    words = [sys.executable, "-m", "fontmill", *run_words(tmp_path / "out", fonts[:1], samples=400)]
+    run = subprocess.Popen(words, env={**os.environ, **alone}, stdin=subprocess.DEVNULL)
+    project = tmp_path / "out" / "p"
+    try:
+        until((project / "session.json").exists, "the project is begun")
+        waited = fontmill("wait", str(project), "--json", **alone)
+        assert waited.returncode == 0, waited.stderr
+        told = json.loads(waited.stdout)
+        assert (told["status"], told["exported_samples"], told["owner"]) == ("completed", 400, None)
+        assert run.wait(120) == 0
+        watched = fontmill("watch", str(project), **alone)
+        assert (watched.returncode, watched.stdout, watched.stderr) == (0, "p: completed, 400 of 400 pairs, fonts 1/1\n", "")
+    finally:
+        run.kill()
+
+
 def test_nothing_is_imported_from_the_folder_that_a_command_is_given_in(tmp_path: Path, fonts: list[str]) -> None:
     for module in ("random", "queue", "numpy", "fontmilld"):
         (tmp_path / f"{module}.py").write_text("raise SystemExit('a file of the user')")
