@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from fontmill.errors import FontmillError
 from fontmill.model import ExportConfig, ExportSession
 from fontmilld.core import layout
 from fontmilld.store.checkpoint import FontState, decode
@@ -125,8 +126,13 @@ def _identity(config: ExportConfig, fonts: Iterable[Mapping[str, Any]]) -> tuple
 
 
 def read_file(tree: Tree, name: str) -> bytes:
-    """What is in a file; b"" when there is none, or a link in its place."""
-    return tree.read(name) if tree.size(name) is not None else b""
+    """What is in a file; b"" when there is none, or a link or the like in its place or that of its folder."""
+    try:
+        return tree.read(name) if tree.size(name) is not None else b""
+    except FontmillError as error:
+        if error.slug != "path-not-allowed":
+            raise
+        return b""
 
 
 def _object(tree: Tree, name: str) -> dict[str, Any]:

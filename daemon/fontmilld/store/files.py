@@ -257,15 +257,16 @@ class LocalTree:
         return _size(self._kernel, folder, last)
 
     def drop_cache(self, name: str) -> None:
-        fd = self._open_to_read(name)
-        if fd is None:
-            return
-        # Advice only: a file system that does not know it still serves reads.
-        try:
-            with suppress(OSError):
-                self._kernel.forget(fd)
-        finally:
-            self._kernel.close(fd)
+        # Advice only: a file system that does not know it still serves reads, and who reads what is no file is told so.
+        with suppress(FontmillError):
+            fd = self._open_to_read(name)
+            if fd is None:
+                return
+            try:
+                with suppress(OSError):
+                    self._kernel.forget(fd)
+            finally:
+                self._kernel.close(fd)
 
     # Durability --------------------------------------------------------------------------------------
 

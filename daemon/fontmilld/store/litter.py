@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from fontmill.errors import FontmillError
 from fontmill.model import ExistingFileMap, ExportConfig, ExportSession
 from fontmilld.core import layout
 from fontmilld.core.ranges import RangeSet
-from fontmilld.store.tree import Tree
+from fontmilld.store.tree import Entry, Tree
 
 _TOP: Final = (
     layout.SUMMARY_FILE, layout.REPORT_FILE, layout.CROISSANT_FILE, layout.CARD_FILE, layout.PROGRESS_FILE,
@@ -153,12 +154,25 @@ def foreign_beside_images(tree: Tree, session: ExportSession) -> Iterator[str]:
     yield from _strangers(tree, "", top, litter)
     if len(barred) < len(fonts):
         yield from _strangers(tree, layout.FONTS_DIR, set(fonts), litter)
-    for entry in tree.names(layout.LOGS_DIR):
+    logs = _logs(tree)
+    if logs is None:
+        yield layout.LOGS_DIR
+    for entry in logs or ():
         if entry.kind != "file" or not _LOG.fullmatch(entry.name):
             yield f"{layout.LOGS_DIR}/{entry.name}"
     for font_id in [font_id for font_id in fonts if font_id not in barred]:
         known = {layout.IMAGES_DIR, *(name.rpartition("/")[2] for name in _font_files(font_id, session.config))}
         yield from _strangers(tree, layout.font_dir(font_id), known, litter)
+
+
+def _logs(tree: Tree) -> list[Entry] | None:
+    """What lies in the folder of logs; None where a link or something else is in its place."""
+    try:
+        return list(tree.names(layout.LOGS_DIR))
+    except FontmillError as error:
+        if error.slug != "path-not-allowed":
+            raise
+        return None
 
 
 _STILL_OPEN = (".nfs", ".fuse_hidden")
@@ -179,17 +193,18 @@ def delete_project(tree: Tree, session: ExportSession, tell: Callable[[], None] 
     Returns the foreign files that stay, and with them their folders. The lock stays until it is released;
     `remove_dir("")` after that removes an empty project folder.
     """
-    sweep(tree, session)
+    barred = barred_fonts(tree, session)
+    fonts = [font for font in session.fonts if font.accepted and font.font_id not in barred]
+    sweep(tree, replace(session, fonts=tuple(fonts)))
     stays = tuple(sorted(foreign_names(tree, session)))
     for name in _TOP[:-1]:
         if name not in stays:
             tree.remove(name)
-    for font in session.fonts:
-        if font.accepted:
-            _delete_font(tree, font.font_id, session.config, tell)
-    for entry in [entry for entry in tree.names(layout.LOGS_DIR) if _LOG.fullmatch(entry.name)]:
+    for font in fonts:
+        _delete_font(tree, font.font_id, session.config, tell)
+    for entry in [entry for entry in _logs(tree) or () if _LOG.fullmatch(entry.name)]:
         tree.remove(f"{layout.LOGS_DIR}/{entry.name}")
-    for folder in (layout.FONTS_DIR, layout.LOGS_DIR):
+    for folder in ([] if barred else [layout.FONTS_DIR]) + ([] if layout.LOGS_DIR in stays else [layout.LOGS_DIR]):
         tree.remove_dir(folder)
     tree.remove(layout.SESSION_FILE)
     return stays

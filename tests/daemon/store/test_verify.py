@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from fontmilld.store.ledger import SessionStore
 from fontmilld.store.litter import delete_project, foreign_names, scan_existing_files
 from fontmilld.store.lock import Owner
 from fontmilld.store.recovery import recover
+from fontmilld.store.sessions import find_sessions
 from fontmilld.store.verify import repair_plan, rewritten_files, validate_session_integrity
 from fontmilld.testing.disk import SimulatedDisk
 from fontmilld.testing.export import PROJECT, SmallExport, small_session
@@ -588,3 +590,43 @@ def test_a_folder_in_place_of_a_file_is_named_and_left_alone(name):
     with pytest.raises(FontmillError, match=f"A folder is in the place of {name}.") as refused:
         recover(tree, SESSION, boot_id="boot")
     assert refused.value.slug == "tree-corrupt" and [entry.kind for entry in tree.names(name.rpartition("/")[0]) if name.endswith(entry.name)] == ["dir"]
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "file"])
+def test_what_is_in_place_of_the_folder_of_logs_is_told_as_foreign_and_stays(kind):
+    disk = finished()
+    for name in [name for name in disk.files(PROJECT) if name.startswith("logs/")]:
+        disk.uproot(f"{PROJECT}/{name}")
+    disk.uproot(f"{PROJECT}/logs")
+    disk.plant(f"{PROJECT}/logs", kind, b"/outside" if kind == "link" else b"")
+    assert found(disk, "full") == {("logs", "foreign")}
+    assert delete_project(tree_of(disk), SESSION) == ("logs",)
+
+
+def test_a_pipe_beside_the_labels_is_foreign_and_no_error():
+    disk = finished()
+    disk.plant(f"{PROJECT}/{LABELS}.gz", "fifo")
+    assert found(disk, "full") == {(f"{LABELS}.gz", "foreign")}
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "file"])
+def test_a_project_is_described_whatever_is_in_place_of_the_folder_of_a_font(kind, tmp_path):
+    path = str(tmp_path.resolve() / "project")
+    SmallExport(LinuxKernel(), path=path).run()
+    place = tmp_path / "project" / "fonts" / "font-0"
+    shutil.rmtree(place)
+    {"link": lambda: place.symlink_to(tmp_path), "fifo": lambda: os.mkfifo(place), "file": place.touch}[kind]()
+    (one,) = find_sessions(path)
+    assert (one.completed, one.counts) == (True, {"font-0": (0, 0), "font-1": (7, 0)})
+
+
+@pytest.mark.parametrize("folder", ["fonts/font-0", "fonts"])
+def test_what_is_in_place_of_a_folder_of_fonts_stays_when_the_rest_is_deleted(folder, tmp_path):
+    path = str(tmp_path.resolve() / "project")
+    SmallExport(LinuxKernel(), path=path).run()
+    place = tmp_path / "project" / folder
+    shutil.rmtree(place)
+    place.touch()
+    stays = delete_project(LocalTree(path), SESSION)
+    left = {str(file.relative_to(path)) for file in (tmp_path / "project").rglob("*") if file.is_file()}
+    assert left == {folder} and all(name.startswith(folder) for name in stays) and stays
