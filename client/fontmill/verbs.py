@@ -131,7 +131,7 @@ _ROWS = (
                        choices=("quick", "full", "deep"), flag="--level")),
          reply="`{ok, checked, damaged: [{file, kind, font_id, index}], left_out}`; `left_out` counts findings that are not listed."),
     Verb("repair", "Verify in full, then make anew what is damaged, and only that.", (SESSION,), "operator", True,
-         "`{checked, damaged, foreign, remade_samples, rewritten_files, session_id, status}`; `foreign` of the `damaged` are left alone, `rewritten_files` are those beside pictures and labels."),
+         "`{checked, damaged, foreign, litter, remade_samples, rewritten_files, session_id, status}`; `foreign` of the `damaged` are left alone, `litter` is removed, `rewritten_files` are those beside pictures and labels."),
     Verb("retry-failed", "Try every failed sample of a session again, and make what is missing yet.", (SESSION,), "operator", True, "As of `start`."),
     Verb("rebuild", "Draw one pair anew, alone, and hand it over; changes nothing.",
          (SESSION, Arg("font", "str", "The font's id, as in the project.", required=True, max_length=80, flag=""),

@@ -177,10 +177,10 @@ class ProjectOperations:
         def mend_all(result: ValidationResult, plan: dict[str, RangeSet]) -> None:
             parts = self._has_parts(name)
             rest = [damage for damage in result.damaged if damage.kind in REWRITTEN and not damage.font_id]
-            foreign = sum(damage.kind == "foreign" for damage in result.damaged)
-            summary = {"checked": result.checked, "damaged": result.damages, "foreign": foreign, "remade_samples": 0,
+            foreign, litter = (sum(damage.kind == kind for damage in result.damaged) for kind in ("foreign", "litter"))
+            summary = {"checked": result.checked, "damaged": result.damages, "foreign": foreign, "litter": litter, "remade_samples": 0,
                        "rewritten_files": rewritten_files(result)}
-            if not plan and not rest and not parts:
+            if not (plan or rest or litter or parts):
                 done({**summary, "session_id": "", "status": None})
                 return
 

@@ -299,7 +299,11 @@ def test_a_summary_that_was_deleted_is_missed_and_written_anew(daemon: Daemon, f
     assert repaired.returncode == 0 and "1 damaged; to be made anew: 1 document\n" in repaired.stderr, repaired.stderr
     assert repaired.stdout.startswith("made anew: 1 document\n")
     assert tree_digest(project) == before and (project / "summary.json").is_file()
+    (project / "README.md.part").write_text("half")
+    swept = fontmill("--socket", daemon.socket, "repair", session)
+    assert swept.returncode == 0 and "removed: 1 leftover of writing that was cut short\n" in swept.stderr, swept.stderr
     assert daemon.client.call("verify", {"session": session, "level": "full"}, timeout=120)["ok"]
+    assert fontmill("--socket", daemon.socket, "repair", session).stdout == "nothing to repair\n"
 
 
 @pytest.mark.parametrize("summary_too", [False, True])

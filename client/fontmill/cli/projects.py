@@ -88,6 +88,8 @@ def repair(call: Invocation) -> int:
         if foreign:
             call.output.note(f"left as they are: {counted(foreign, 'foreign file')}; `fontmill verify` names them")
         if answer.get("session_id"):
+            if answer.get("litter"):
+                call.output.note(f"removed: {counted(answer['litter'], 'leftover')} of writing that was cut short")
             call.output.note(f"{count(answer.get('damaged', 0) - foreign)} damaged; to be made anew: {_remade(answer)}")
             return _awaited(call, answer, borne=lacking(answer["status"]), told=f"made anew: {_remade(answer)}")
     call.output.result(answer, ["nothing to repair"])
@@ -97,7 +99,7 @@ def repair(call: Invocation) -> int:
 def _remade(answer: Mapping[str, Any]) -> str:
     """What a repair makes, in words."""
     numbers = {"pair": answer.get("remade_samples") or 0, "document": answer.get("rewritten_files") or 0}
-    return ", ".join(counted(number, noun) for noun, number in numbers.items() if number) or "what is said of the whole"
+    return ", ".join(counted(number, noun) for noun, number in numbers.items() if number) or "nothing but the summary"
 
 
 def complete(call: Invocation) -> int:
