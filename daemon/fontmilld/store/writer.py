@@ -21,7 +21,7 @@ from fontmilld.store.ledger import SessionStore
 from fontmilld.store.records import BarrierError, BatchKey, BatchRecord
 
 log = logging.getLogger(__name__)
-GROUP_SECONDS = 0.03
+GROUP_SECONDS = 0.1
 """A commit begins so long after the one before, at the earliest: of small fonts, whose batches come faster, each would cost its own."""
 GROUP_BATCHES = 16
 """So many batches do not wait for others."""
