@@ -196,27 +196,35 @@ def delete_project(tree: Tree, session: ExportSession, tell: Callable[[], None] 
     barred = barred_fonts(tree, session)
     fonts = [font for font in session.fonts if font.accepted and font.font_id not in barred]
     sweep(tree, replace(session, fonts=tuple(fonts)))
-    stays = tuple(sorted(foreign_names(tree, session)))
-    for name in _TOP[:-1]:
-        if name not in stays:
-            tree.remove(name)
+    stays = set(foreign_names(tree, session))
+    ours = [name for name in _TOP[:-1] if name not in stays]
+    ours += [name for font in fonts for name in _font_files(font.font_id, session.config)]
+    ours += [f"{layout.LOGS_DIR}/{entry.name}" for entry in _logs(tree) or () if _LOG.fullmatch(entry.name)]
+    stays |= {name for name in ours if not _removed(tree, name)}
     for font in fonts:
-        _delete_font(tree, font.font_id, session.config, tell)
-    for entry in [entry for entry in _logs(tree) or () if _LOG.fullmatch(entry.name)]:
-        tree.remove(f"{layout.LOGS_DIR}/{entry.name}")
+        _delete_images(tree, font.font_id, session.config, tell)
     for folder in ([] if barred else [layout.FONTS_DIR]) + ([] if layout.LOGS_DIR in stays else [layout.LOGS_DIR]):
         tree.remove_dir(folder)
     tree.remove(layout.SESSION_FILE)
-    return stays
+    return tuple(sorted(stays))
 
 
-def _delete_font(tree: Tree, font_id: str, config: ExportConfig, tell: Callable[[], None]) -> None:
-    for name in _font_files(font_id, config):
+def _removed(tree: Tree, name: str) -> bool:
+    """Remove what has a file's name; False when that is a folder, which is not ours."""
+    try:
         tree.remove(name)
+    except FontmillError as error:
+        if error.details.get("errno") != "EISDIR":
+            raise
+        return False
+    return True
+
+
+def _delete_images(tree: Tree, font_id: str, config: ExportConfig, tell: Callable[[], None]) -> None:
     try:
         sweep_unclaimed(tree, font_id, config, RangeSet(), tell)
+        tree.remove_dir(layout.images_dir(font_id))
     except FontmillError as error:
         if error.slug != "path-not-allowed":  # a link in place of a folder is foreign, and stays
             raise
-    tree.remove_dir(layout.images_dir(font_id))
     tree.remove_dir(layout.font_dir(font_id))

@@ -620,7 +620,7 @@ def test_a_project_is_described_whatever_is_in_place_of_the_folder_of_a_font(kin
     assert (one.completed, one.counts) == (True, {"font-0": (0, 0), "font-1": (7, 0)})
 
 
-@pytest.mark.parametrize("folder", ["fonts/font-0", "fonts"])
+@pytest.mark.parametrize("folder", ["fonts/font-0", "fonts", "fonts/font-0/images"])
 def test_what_is_in_place_of_a_folder_of_fonts_stays_when_the_rest_is_deleted(folder, tmp_path):
     path = str(tmp_path.resolve() / "project")
     SmallExport(LinuxKernel(), path=path).run()
@@ -630,3 +630,14 @@ def test_what_is_in_place_of_a_folder_of_fonts_stays_when_the_rest_is_deleted(fo
     stays = delete_project(LocalTree(path), SESSION)
     left = {str(file.relative_to(path)) for file in (tmp_path / "project").rglob("*") if file.is_file()}
     assert left == {folder} and all(name.startswith(folder) for name in stays) and stays
+
+
+def test_folders_in_place_of_files_stay_when_the_rest_is_deleted(tmp_path):
+    path = str(tmp_path.resolve() / "project")
+    SmallExport(LinuxKernel(), path=path).run()
+    taken = ["summary.json", "fonts/font-0/progress.json", "logs/export.log"]
+    for name in taken:
+        os.unlink(f"{path}/{name}")
+        os.mkdir(f"{path}/{name}")
+    assert delete_project(LocalTree(path), SESSION) == tuple(sorted(taken))
+    assert not [file for file in (tmp_path / "project").rglob("*") if file.is_file()]
