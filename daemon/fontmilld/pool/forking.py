@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
@@ -73,9 +74,10 @@ def _fork(busy: int, _program: Any, words: Sequence[Any], kept: Iterable[int]) -
         return pid
     status = 1
     try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # at a terminal it is meant for the daemon, which then ends this one
         _until_ready = busy
         _close_others({0, 1, 2, busy, *kept})
-        with open("/proc/self/comm", "w") as name:
+        with contextlib.suppress(OSError), open("/proc/self/comm", "w") as name:
             name.write(_NAME)
         exec(words[-1], {"__name__": "__main__"})  # noqa: S102  multiprocess wrote it for this
     except SystemExit:
