@@ -14,7 +14,7 @@ import pytest
 
 import fontmill
 from fontmill.cli import private, projects, resume, table
-from fontmill.cli.text import clean, duration, outcome
+from fontmill.cli.text import clean, duration, outcome, why
 from fontmill.errors import CATALOGUE, FontmillError
 
 fake = sys.modules["fake_daemon"]
@@ -620,3 +620,10 @@ def test_a_current_folder_that_is_gone_matters_only_to_relative_paths(tmp_path: 
         script = f"mkdir {gone} && cd {gone} && rmdir {gone} && {sys.executable} -m fontmill --socket {tmp_path}/none.sock {words}"
         done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
         assert told in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_why_a_folder_cannot_be_used_is_told_in_words():
+    waits = {"status": "paused", "pause_reasons": ["fault", "user"], "reason": "path-not-allowed"}
+    assert why(waits) == "the path is outside the allowed roots, paused by a user"
+    assert why({**waits, "reason": ""}) == "the storage failed, paused by a user"
+    assert why({"status": "failed", "pause_reasons": [], "reason": "cancelled"}) == "cancelled"

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fontmill.errors import ExitStatus
+from fontmill.errors import CATALOGUE, ExitStatus
 
 Map = Mapping[str, Any]
 REASONS = {
@@ -92,8 +92,12 @@ def why(status: Map) -> str:
         return LOOKING
     if status.get("status") == "active" and not running(status):
         return "nobody works on it"
-    reasons = [REASONS.get(str(reason), str(reason)) for reason in status.get("pause_reasons") or ()]
     told = str(status.get("reason") or "")
+    words = dict(REASONS)
+    if told in CATALOGUE and "fault" in (status.get("pause_reasons") or ()):
+        meaning, told = CATALOGUE[told].meaning.rstrip("."), ""
+        words["fault"] = meaning[:1].lower() + meaning[1:]
+    reasons = [words.get(str(reason), str(reason)) for reason in status.get("pause_reasons") or ()]
     return clean(", ".join([*reasons, *([told] if told else [])]))
 
 
