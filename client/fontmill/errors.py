@@ -62,12 +62,12 @@ def _kinds() -> tuple[ErrorKind, ...]:
         # 3xx state
         k("unknown-session", 300, "There is no such session.", "Run `fontmill list` for the sessions.", False, x.FAILED),
         k("ambiguous-session", 301, "More than one session has this prefix.", "Give more characters of the session id.", False, x.USAGE),
-        k("wrong-state", 302, "The session's state does not allow this.", "Run `fontmill status SESSION` to see its state.", False, x.FAILED),
+        k("wrong-state", 302, "The session's state does not allow this.", "Run `fontmill why SESSION`: it says why, and what would change that.", False, x.FAILED),
         k("project-owned", 303, "Another daemon owns this project.", "It may be another `fontmill run`: wait for it or stop it, or use the other daemon through its own socket.", True, x.BUSY),
         k("project-differs", 304, "The project exists with another configuration.", "Use the same options as before, another --project name, or delete the old project.", False, x.FAILED),
         k("fingerprint-differs", 305, "The project was begun with other library versions, which draw other pixels.", "Install the versions named, go on with `--force` (the rest may differ in single pixels), or start a new project.", False, x.INCOMPATIBLE),
         k("no-usable-fonts", 306, "Every font was refused.", "Supply other fonts; the reasons are given.", False, x.FAILED),
-        k("tree-corrupt", 307, "A state file of the project is damaged.", "Run `fontmill verify` and `fontmill repair` on the project.", False, x.FAILED),
+        k("tree-corrupt", 307, "A state file of the project is damaged.", "Run `fontmill verify` and `fontmill repair` on the project. They cannot help where `session.json` itself is damaged: restore it from a copy, or run the same command with the same options in a new folder; pairs and labels that are there stay usable.", False, x.FAILED),
         k("shutting-down", 308, "The daemon is shutting down.", "Try again when it is back.", True, x.BUSY),
         k("cancelled", 309, "The session was cancelled.", "Start it again to go on, or begin a new project.", False, x.FAILED),
         k("unsupported-schema", 310, "A state file was written by a newer fontmill.", "Use the fontmill version that wrote it, or a newer one.", False, x.INCOMPATIBLE),
@@ -137,6 +137,10 @@ class FontmillError(Exception):
         """The exit status a command ends with because of this error."""
         return self.kind.exit_status
 
+    def to_dict(self) -> dict[str, Any]:
+        """The keywords that make it again, as JSON can hold them."""
+        return {"slug": self.slug, "message": self.message, "details": self.details, "action": self.action}
+
     def to_wire(self) -> dict[str, Any]:
         """The `e` map of a reply (docs/protocol.md)."""
         wire: dict[str, Any] = {
@@ -158,6 +162,12 @@ class FontmillError(Exception):
             str(wire.get("m") or ""), dict(details) if isinstance(details, Mapping) else {},
             str(wire.get("action") or ""), after if isinstance(after, int) else None,
         )
+
+
+def how_to_go_on(folder: str) -> str:
+    """The sentence for an unfinished project in `folder` (as a shell takes it) that nobody works on."""
+    return (f"Go on with the same `fontmill run` or `fontmill start`, with `fontmill retry-failed {folder}`, "
+            "or by starting again the `fontmilld` that had it.")
 
 
 def invalid(field_path: str, sentence: str) -> FontmillError:

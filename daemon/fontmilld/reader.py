@@ -2,13 +2,14 @@
 
 For `fontmill status`, `fonts` and `why` of a folder. Nothing is written, and no lock is taken: where somebody works on
 the project, what is told lags behind. One JSON line is printed: the reply of the verb, or `{"error": {"slug", "message",
-"details"}}`. The verb `follow`, for `fontmill wait` and `watch`, prints a status object several times a second until nobody
+"details", "action"}}`. The verb `follow`, for `fontmill wait` and `watch`, prints a status object several times a second until nobody
 works on the project any more.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import time
@@ -18,7 +19,7 @@ from typing import Any, Final
 
 import orjson
 
-from fontmill.errors import FontmillError
+from fontmill.errors import FontmillError, how_to_go_on
 from fontmill.model import ExportSession, FontInfo
 from fontmilld.core import layout
 from fontmilld.core.accounts import LEFT_OUT, font_entries
@@ -35,7 +36,8 @@ from fontmilld.store.sessions import load_session, read_progress
 from fontmilld.store.tree import Tree
 
 _POLL_SECONDS: Final = 0.5
-_GO_ON: Final = "the same `fontmill run` or `fontmill start` goes on"
+INTERRUPTED: Final = "interrupted"
+"""The status of a project that is not done, is not paused either, and that nobody works on."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -48,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
         for answer in follow(path) if argv[0] == "follow" else [read(argv[0], path)]:
             _print(answer)
     except FontmillError as error:
-        _print({"error": {"slug": error.slug, "message": error.message, "details": error.details}})
+        _print({"error": error.to_dict()})
         return 1
     return 0
 
@@ -88,9 +90,11 @@ def _last_told(path: str) -> dict[str, Any]:
 def read(verb: str, path: str) -> dict[str, Any]:
     """The reply of `status`, `fonts` or `why` for the project at `path`; `owner` in it is who works on it, or None.
 
-    Raises FontmillError.
+    `owner` alone is the reply of the verb `owner`, which reads no file of the project. Raises FontmillError.
     """
     owner = living_owner(path)  # before the tree is read: what it did last is seen
+    if verb == "owner":
+        return {"owner": _shown(owner)}
     tree = LocalTree(path)
     try:
         session = load_session(tree, path)
@@ -136,7 +140,7 @@ def _status(session: ExportSession, path: str, tracker: FontProgressTracker, tol
     if running:
         overall = replace(overall, processing_rate=_figure(told, "processing_rate") or 0.0,
                           estimated_time_remaining=_figure(told, "estimated_time_remaining"))
-    return {
+    answer = {
         **status_object(
             session, path, life, overall, running=running, durable=overall.exported_samples,
             last_updated=str(told.get("last_updated") or session.created_at),
@@ -144,6 +148,9 @@ def _status(session: ExportSession, path: str, tracker: FontProgressTracker, tol
             bottleneck=str(told.get("bottleneck", "")) if running else ""),
         "owner": _shown(owner),
     }
+    if owner is None and answer["status"] == "active":
+        answer |= {"status": INTERRUPTED, "phase": INTERRUPTED}
+    return answer
 
 
 def _figure(told: dict[str, Any], name: str) -> float | None:
@@ -155,10 +162,11 @@ def _lines(status: dict[str, Any], fonts: list[dict[str, Any]]) -> list[str]:
     owner = status["owner"]
     if owner is not None:
         return [f"Process {owner['pid']} on {owner['host']} works on it.", *missing(status, fonts)]
-    if status["status"] == "active":
-        return [f"Nobody works on it: who did has ended before it was done; {_GO_ON}.", *missing(status, fonts)]
+    go_on = how_to_go_on(shlex.quote(status["project_path"]))
+    if status["status"] == INTERRUPTED:
+        return [f"Nobody works on it: who did has ended before it was done. {go_on}", *missing(status, fonts)]
     told = explain(status, {}, fonts)
-    return [*told, f"No daemon has it now: {_GO_ON}."] if status["status"] == "paused" else told
+    return [*told, f"Nobody works on it. {go_on}"] if status["status"] == "paused" else told
 
 
 def _shown(owner: Owner | None) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, FontInfo, SessionSummary
 from fontmilld.batches import Batches
 from fontmilld.calls import Calls
+from fontmilld.core.diagnosis import NOTHING_LEFT, TAKE_UP_AGAIN
 from fontmilld.core.lifecycle import KEPT, Lifecycle, Phase, Reason, Step
 from fontmilld.finishing import Finisher
 from fontmilld.opening import OpenTree
@@ -174,7 +175,9 @@ class ManagedSession:
 
     def pause(self, reason: Reason, detail: str = "") -> None:
         """Stop giving out batches; those in flight are finished. Raises `wrong-state` when it has ended."""
-        if reason in self.life.reasons or (self.life.ended and reason is not Reason.USER):
+        if self.life.ended and reason is Reason.USER:
+            raise self._over()
+        if reason in self.life.reasons or self.life.ended:
             return
         self.life = self.life.pause(reason)
         self.pause_details[str(reason)] = detail
@@ -198,8 +201,10 @@ class ManagedSession:
         self.telling.tell("session-resumed", {"reasons": sorted(self.life.reasons)})
 
     def _over(self) -> FontmillError:
-        how = "been cancelled" if self.reason == "cancelled" else self.life.status
-        return FontmillError("wrong-state", f"The session has already {how}.")
+        if self.life.phase is Phase.COMPLETED:
+            return FontmillError("wrong-state", "The session is complete: nothing is left to do.", action=NOTHING_LEFT)
+        how = "been cancelled" if self.reason == "cancelled" else f"ended: {self.reason or 'failed'}"
+        return FontmillError("wrong-state", f"The session has already {how}.", action=TAKE_UP_AGAIN)
 
     def _run_clock(self) -> None:
         if self.life.dispatching:

@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         answer = verify(f"{os.path.realpath(parent).rstrip('/')}/{name}", level, len(os.sched_getaffinity(0))).to_dict()
     except FontmillError as error:
-        answer = {"error": {"slug": error.slug, "message": error.message, "details": error.details}}
+        answer = {"error": error.to_dict()}
     sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
     return 1 if "error" in answer else 0
 
@@ -95,7 +95,7 @@ def _checked(path: str, session: ExportSession, checks: Sequence[Check], level: 
         finally:
             tree.close()
     except FontmillError as error:
-        return {"slug": error.slug, "message": error.message, "details": error.details}
+        return error.to_dict()
 
 
 if __name__ == "__main__":

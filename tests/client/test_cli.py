@@ -15,7 +15,7 @@ import pytest
 import fontmill
 from fontmill.cli import private, projects, resume, table
 from fontmill.cli.text import clean, duration, outcome, why
-from fontmill.errors import CATALOGUE, FontmillError
+from fontmill.errors import CATALOGUE, FontmillError, how_to_go_on
 
 fake = sys.modules["fake_daemon"]
 Cli = Callable[..., Any]
@@ -186,7 +186,7 @@ def test_a_session_that_is_no_folder_either_is_told_as_such(cli: Cli, folder: Pa
 
 @pytest.mark.parametrize(("command", "told"), [
     ("pause", "If a `fontmill run` works on it, Ctrl-C there pauses it; `fontmill why {folder}` says who does."),
-    ("resume", "The same `fontmill run` goes on without one, and so does `fontmill retry-failed {folder}`."),
+    ("resume", how_to_go_on("{folder}")),
     ("why", "Start fontmilld, or use `fontmill run`, which needs none."),
 ])
 def test_a_command_that_needs_a_daemon_says_what_does_the_same_for_a_folder(cli: Cli, folder: Path, command: str, told: str) -> None:
@@ -233,7 +233,10 @@ def test_a_last_word_of_work_under_way_is_told_where_the_folder_cannot_be_read(
     (tmp_path / "progress.json").write_text(json.dumps(fake.status()))
     (tmp_path / "session.json").write_text("[]")
     done = cli("status", str(tmp_path), "--json")
-    assert (done.code, json.loads(done.out)) == (0, fake.status())
+    halted = {"status": "interrupted", "phase": "interrupted", "processing_rate": 0.0, "estimated_time_remaining": None, "bottleneck": ""}
+    assert (done.code, json.loads(done.out)) == (0, fake.status(**halted))
+    shown = cli("status", str(tmp_path)).out
+    assert "interrupted (nobody works on it)" in shown and not any(row in shown for row in ("rate ", "phase ", "active"))
     assert cli("fonts", str(tmp_path)).code == 1
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fontmill.cli import following
+from fontmill.errors import how_to_go_on
 
 fake = sys.modules["fake_daemon"]
 Cli = Callable[..., Any]
@@ -42,7 +43,7 @@ def reads(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
 
 @pytest.mark.parametrize(("last", "code", "advised"), [
     ({"status": "completed", "exported_samples": 40}, 0, False), ({"status": "completed", "exported_samples": 39, "failed_samples": 1}, 7, False),
-    ({"status": "failed", "reason": "cancelled"}, 1, False), ({"status": "paused", "pause_reasons": ["user"]}, 7, True), ({"status": "active"}, 7, True),
+    ({"status": "failed", "reason": "cancelled"}, 1, False), ({"status": "paused", "pause_reasons": ["user"]}, 7, True), ({"status": "interrupted"}, 7, True),
 ])
 def test_wait_for_a_folder_that_nobody_works_on_returns_at_once_with_its_outcome_and_says_how_to_go_on(
     cli: Cli, project: Path, reads: Any, last: dict[str, Any], code: int, advised: bool,
@@ -50,11 +51,11 @@ def test_wait_for_a_folder_that_nobody_works_on_returns_at_once_with_its_outcome
     reads(fake.status(**last))
     done = cli("wait", project, "--json")
     assert (done.code, json.loads(done.out)) == (code, {**fake.status(**last), "owner": None})
-    advice = f"Nobody works on it; the same `fontmill run` goes on, and so does `fontmill retry-failed {project}`.\n"
+    advice = f"Nobody works on it. {how_to_go_on(str(project))}\n"
     assert done.err == (advice if advised else "")
     shown = cli("wait", project).out
     assert shown.startswith(f"plates: {last['status']}") and "pairs/s" not in shown
-    assert ("(nobody works on it)" in shown) == (last["status"] == "active")
+    assert ("(nobody works on it)" in shown) == (last["status"] == "interrupted")
 
 
 def test_wait_for_a_folder_that_somebody_works_on_lasts_until_that_is_over(cli: Cli, project: Path, reads: Any) -> None:

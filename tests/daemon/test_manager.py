@@ -198,6 +198,8 @@ def test_a_session_that_ended_is_still_told_of_by_the_next_life(end):
         with pytest.raises(FontmillError) as caught:
             ask(session.id)
         assert caught.value.slug == "wrong-state"
+        assert ("complete" in caught.value.message) == (before["status"] == "completed")
+        assert "`fontmill" in caught.value.action, "how to go on"
     assert back.drawn == []
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fontmill.errors import FontmillError
+from fontmill.errors import FontmillError, how_to_go_on
 from fontmilld.core.ranges import RangeSet
 from fontmilld.reader import follow, read
 from fontmilld.store.kernel import LinuxKernel
@@ -40,12 +40,14 @@ def test_a_complete_project_says_what_it_has_and_what_failed(project: Path) -> N
 def test_a_project_that_nobody_works_on_any_more_says_so(project: Path) -> None:
     for name in ("summary.json", "progress.json"):
         (project / name).unlink(missing_ok=True)
-    assert read("status", str(project))["status"] == "active"
+    told = read("status", str(project))
+    assert (told["status"], told["phase"], told["owner"], told["processing_rate"]) == ("interrupted", "interrupted", None, 0.0)
     line, *_ = read("why", str(project))["lines"]
-    assert line.startswith("Nobody works on it") and "`fontmill run`" in line
+    assert line.startswith("Nobody works on it") and line.endswith(how_to_go_on(str(project)))
     (project / "progress.json").write_text(json.dumps({"status": "paused", "pause_reasons": ["user", "nonsense", 7]}))
     assert read("status", str(project))["pause_reasons"] == ["user"]
-    assert "A user paused it" in read("why", str(project))["lines"][0]
+    first, *_, last = read("why", str(project))["lines"]
+    assert "A user paused it" in first and last.endswith(how_to_go_on(str(project)))
 
 
 def test_a_run_that_has_just_begun_is_told_with_its_owner(tmp_path: Path) -> None:
@@ -75,8 +77,8 @@ def test_a_run_under_way_is_told_with_its_own_rate_and_one_that_has_ended_with_n
 
 
 @pytest.mark.parametrize(("reasons", "left"), [
-    (["drain", "user"], ("paused", ["user"])), (["fault"], ("paused", ["fault"])), (["drain"], ("active", [])),
-    (["disk", "memory"], ("active", [])),
+    (["drain", "user"], ("paused", ["user"])), (["fault"], ("paused", ["fault"])), (["drain"], ("interrupted", [])),
+    (["disk", "memory"], ("interrupted", [])),
 ])
 def test_a_reason_that_goes_by_itself_holds_only_while_somebody_works_on_the_project(
     project: Path, reasons: list[str], left: tuple[str, list[str]],
@@ -88,7 +90,7 @@ def test_a_reason_that_goes_by_itself_holds_only_while_somebody_works_on_the_pro
     status = read("status", str(project))
     assert (status["status"], status["pause_reasons"]) == left
     told = " ".join(read("why", str(project))["lines"])
-    assert "shutting down" not in told and ("Nobody works on it" in told) == (left[0] == "active")
+    assert "shutting down" not in told and "Nobody works on it" in told
 
 
 def test_a_project_is_followed_by_its_last_word_for_as_long_as_somebody_works_on_it(project: Path) -> None:
@@ -120,6 +122,16 @@ def test_no_progress_file_is_believed_further_than_it_can_be(project: Path, told
     (project / "progress.json").write_text(told)
     for verb in ("status", "fonts", "why"):
         assert read(verb, str(project))["owner"] is None
+
+
+@pytest.mark.parametrize("program", [("fontmilld.reader", "status"), ("fontmilld.reader", "why"), ("fontmilld.verifier", "full")])
+def test_a_session_file_that_is_damaged_is_told_with_what_helps_and_not_with_verify_and_repair(project: Path, program: tuple[str, str]) -> None:
+    os.truncate(project / "session.json", 100)
+    done = subprocess.run([sys.executable, "-m", *program, str(project)], capture_output=True, check=False)
+    error = FontmillError(**json.loads(done.stdout)["error"])
+    assert error.slug == "tree-corrupt" and "`session.json`" in error.message
+    assert "from a copy" in error.action and "new folder" in error.action and "stay usable" in error.action
+    assert "repair" not in str(error)
 
 
 def test_a_folder_without_a_session_is_an_error(tmp_path: Path) -> None:

@@ -153,7 +153,8 @@ def test_a_cancelled_session_keeps_what_was_made_and_stays_cancelled():
     for act in (house.manager.cancel_session, house.manager.pause_session, house.manager.resume_session):
         with pytest.raises(FontmillError) as caught:
             act(session.id)
-        assert caught.value.slug == "wrong-state"
+        assert (caught.value.slug, caught.value.message) == ("wrong-state", "The session has already been cancelled.")
+        assert "`fontmill start`" in caught.value.action and "the same options" in caught.value.action
 
 
 def test_a_cancelled_session_lets_go_of_its_tree_when_the_last_worker_dies_with_its_batch():

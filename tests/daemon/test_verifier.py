@@ -62,7 +62,7 @@ def test_the_program_prints_the_reply_of_the_verb(project):
 def test_what_is_no_project_is_an_error_with_a_slug(tmp_path):
     done = subprocess.run([sys.executable, "-m", "fontmilld.verifier", "full", str(tmp_path)], capture_output=True, check=False)
     assert done.returncode == 1
-    assert set(json.loads(done.stdout)["error"]) == {"slug", "message", "details"}
+    assert set(json.loads(done.stdout)["error"]) == {"slug", "message", "details", "action"}
 
 
 def test_a_part_that_fails_fails_the_whole(project, monkeypatch):

@@ -250,7 +250,7 @@ def test_a_folder_needs_no_service_to_tell_of_itself_and_to_be_completed(daemon:
     (daemon.root / "left" / "progress.json").unlink()
     shown = fontmill("status", project, "--json", **alone)
     told = json.loads(shown.stdout)
-    assert (told["session_id"], told["status"], told["exported_samples"]) == (session, "active", made)
+    assert (told["session_id"], told["status"], told["exported_samples"]) == (session, "interrupted", made)
     assert "nobody works on it now" in shown.stderr
     (font,) = json.loads(fontmill("fonts", project, "--json", **alone).stdout)["fonts"]
     assert (font["done_samples"], font["total_samples"]) == (made, 20_000)

@@ -13,7 +13,7 @@ from typing import Any
 from fontmill.cli.arguments import Invocation
 from fontmill.cli.private import program
 from fontmill.cli.text import clean
-from fontmill.errors import FontmillError
+from fontmill.errors import FontmillError, how_to_go_on
 
 Map = Mapping[str, Any]
 SETTLED_AFTER = 3.0
@@ -35,9 +35,8 @@ def followed(call: Invocation, folder: str) -> Generator[Map]:
                 told = owner
                 call.output.note(f"No daemon knows it; process {owner['pid']} on {clean(owner['host'])} works on it, and its folder is followed.")
             yield status
-    if status.get("status") in ("active", "paused"):
-        again = clean(shlex.quote(folder))
-        call.output.note(f"Nobody works on it; the same `fontmill run` goes on, and so does `fontmill retry-failed {again}`.")
+    if status.get("status") in ("interrupted", "paused"):
+        call.output.note(f"Nobody works on it. {how_to_go_on(clean(shlex.quote(folder)))}")
 
 
 def waited(call: Invocation, folder: str) -> Map:

@@ -10,7 +10,7 @@ from typing import Any
 from fontmill.cli.arguments import Invocation
 from fontmill.cli.text import clean
 from fontmill.endpoint import SOCKET_VARIABLE
-from fontmill.errors import FontmillError
+from fontmill.errors import FontmillError, how_to_go_on
 
 MOST_PROGRESS_BYTES = 1 << 20
 ONLY_ON_DISK = frozenset({"schema_version", "stats", "performance"})
@@ -61,7 +61,7 @@ def with_folder(error: FontmillError, command: str, named: str | None) -> Fontmi
 _STOP = "If a `fontmill run` works on it, Ctrl-C there pauses it; `fontmill why {folder}` says who does."
 _ALONE = {
     "pause": _STOP, "cancel": _STOP,
-    "resume": "The same `fontmill run` goes on without one, and so does `fontmill retry-failed {folder}`.",
+    "resume": how_to_go_on("{folder}"),
 }
 """What does the same for a project's folder without a daemon."""
 
@@ -78,7 +78,7 @@ def read(call: Invocation, named: str) -> dict[str, Any]:
 
     answer = read(call.command, named, call.timeout)
     owner = answer.get("owner")
-    left = "; nobody works on it now" if answer.get("status") == "active" else ""
+    left = "; nobody works on it now" if answer.get("status") == "interrupted" else ""
     at_work = f"; process {owner['pid']} on {clean(owner['host'])} works on it, and may be further" if owner else left
     call.output.note(f"No daemon knows it; this is what its folder says{at_work}.")
     return answer

@@ -63,7 +63,7 @@ def verified(project: str, level: str, timeout: float | None, tick: Callable[[],
 
 
 def read(verb: str, project: str, timeout: float | None) -> dict[str, Any]:
-    """The reply of `status`, `fonts` or `why`, as the folder of a project says it. Raises FontmillError."""
+    """The reply of `status`, `fonts`, `why` or `owner` (who works on it, or None), as the folder of a project says it. Raises FontmillError."""
     return _said([*program("fontmilld.reader"), verb, project], "look at the folder", timeout)
 
 

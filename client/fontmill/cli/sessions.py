@@ -82,8 +82,25 @@ def _from_folder(call: Invocation, named: str) -> dict[str, Any] | None:
             if told is None:
                 raise
     if told is not None:
+        told = _attended(call, named, told)
         call.output.note(f"No daemon knows it; this is what the project itself said last, at {clean(told.get('last_updated', '?'))}.")
     return told
+
+
+_INTERRUPTED = {
+    "status": "interrupted", "phase": "interrupted", "processing_rate": 0.0, "estimated_time_remaining": None, "bottleneck": "",
+}
+
+
+def _attended(call: Invocation, named: str, told: dict[str, Any]) -> dict[str, Any]:
+    """A last word, `interrupted` where it is of work under way and nobody works on the project."""
+    from fontmill.cli.served import read  # noqa: PLC0415  few need it
+
+    try:
+        attended = told["status"] != "active" or read("owner", named, call.timeout)["owner"] is not None
+    except FontmillError:
+        attended = True  # nobody can tell
+    return told if attended else {**told, **_INTERRUPTED}
 
 
 def _may_have_passed(told: Mapping[str, Any]) -> bool:

@@ -82,15 +82,15 @@ def unread(status: Map) -> bool:
 
 
 def running(status: Map) -> bool:
-    """Whether a session goes on: of one that is read from its folder, whether anybody works on it."""
-    return status.get("status") == "active" and status.get("owner", "") is not None
+    """Whether a session goes on."""
+    return status.get("status") == "active"
 
 
 def why(status: Map) -> str:
     """Why a session is not running, or an empty text."""
-    if unread(status) and status.get("status") == "active":
+    if unread(status) and running(status):
         return LOOKING
-    if status.get("status") == "active" and not running(status):
+    if status.get("status") == "interrupted":
         return "nobody works on it"
     told = str(status.get("reason") or "")
     words = dict(REASONS)

@@ -18,6 +18,8 @@ _WHAT_LIFTS: Final[Mapping[str, str]] = {
     Reason.CRASHLOOP: "Workers keep ending, or none can be started; see logs/errors.log of the project, then `fontmill resume`.",
     Reason.FAULT: "The storage failed for good, or its folder cannot be used; mend that, then `fontmill resume`.",
 }
+TAKE_UP_AGAIN: Final = "`fontmill start` or `fontmill run` with the same options takes it up again."
+NOTHING_LEFT: Final = "`fontmill retry-failed` tries again what failed or was left out; for more pairs begin another project."
 _LIMITS: Final[Mapping[str, str]] = {
     "cpu": "drawing; more cores would make it faster",
     "disk": "waiting for the disk; a faster one would make it faster",
@@ -66,7 +68,7 @@ def explain(status: Map, details: Mapping[str, str], fonts: Iterable[Map]) -> li
 
 def _state(status: Map, details: Mapping[str, str]) -> list[str]:
     if status["status"] == "failed":
-        return [f"It has ended: {status['reason'] or 'failed'}."]
+        return [f"It has ended: {status['reason'] or 'failed'}. {TAKE_UP_AGAIN}"]
     if status["status"] == "completed":
         return ["It is complete."]
     if status["pause_reasons"]:

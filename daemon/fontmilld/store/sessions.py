@@ -27,7 +27,6 @@ _MAX_SAMPLES = 10**7
 _MAX_TEXT = 4096
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _TEXT_DIGEST = re.compile(r"(?:[0-9a-f]{64})?")
-_DAMAGED = "`session.json` is damaged."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def load_session(tree: Tree, path: str | None = None) -> ExportSession:
     if size is None:
         raise FontmillError("unknown-session", "There is no session in this folder.")
     if size > _MAX_SESSION_FILE:
-        raise FontmillError("tree-corrupt", _DAMAGED)
+        raise _damaged()
     session = parse_session(tree.read(layout.SESSION_FILE))
     if path is not None:
         parent, _, name = path.rstrip("/").rpartition("/")
@@ -87,12 +86,19 @@ def parse_session(data: bytes) -> ExportSession:
     except FontmillError as error:
         if error.slug != "invalid-argument":
             raise
-        raise FontmillError("tree-corrupt", _DAMAGED) from error
+        raise _damaged() from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise FontmillError("tree-corrupt", _DAMAGED) from error
+        raise _damaged() from error
     if not sound:
-        raise FontmillError("tree-corrupt", _DAMAGED)
+        raise _damaged()
     return session
+
+
+def _damaged() -> FontmillError:
+    """Nothing else in the tree holds all that it held: neither `verify` nor `repair` can do without it."""
+    return FontmillError(
+        "tree-corrupt", "`session.json` is damaged, and cannot be made anew.",
+        action="Restore it from a copy, or run the same command with the same options in a new folder; pairs and labels that are there stay usable.")
 
 
 def _is_sound(session: ExportSession) -> bool:

@@ -66,6 +66,11 @@ def test_a_session_that_is_being_opened_says_so() -> None:
     assert "being opened" in line
 
 
+def test_a_cancelled_session_says_how_it_is_taken_up_again() -> None:
+    (line,) = explain(status(status="failed", reason="cancelled"), {}, [])
+    assert line.startswith("It has ended: cancelled. ") and "`fontmill start`" in line and "`fontmill run`" in line
+
+
 def test_missing_samples_are_told_by_font_with_their_reason() -> None:
     fonts = [font("lato"), font("amiri", failed=2, reason="too long"), font("broken", skipped=40, reason="cannot be opened")]
     done = status(status="completed", failed_samples=2, skipped_samples=40)
