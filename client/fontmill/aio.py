@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
+from contextlib import aclosing
 from typing import Any, Self, TypeVar
 
 import zmq.asyncio
@@ -13,6 +14,21 @@ from fontmill.verbcalls import PATIENCE, TIMEOUT, Map, Path, Verbs
 from fontmill.wires import Sockets, Wires
 
 T = TypeVar("T")
+
+
+class Subscription:
+    """Events to come. Iterating over it subscribes first; `await` subscribes at once and gives the iterator. Each does so anew."""
+
+    def __init__(self, subscribe: Callable[[], Coroutine[Any, Any, AsyncGenerator[Map, None]]]) -> None:
+        self._subscribe = subscribe
+
+    def __await__(self) -> Generator[Any, Any, AsyncGenerator[Map, None]]:
+        return self._subscribe().__await__()
+
+    async def __aiter__(self) -> AsyncGenerator[Map, None]:
+        async with aclosing(await self) as events:
+            async for event in events:
+                yield event
 
 
 class AsyncClient(Verbs[Coroutine[Any, Any, Map]]):
@@ -35,10 +51,13 @@ class AsyncClient(Verbs[Coroutine[Any, Any, Map]]):
         """Close every socket at once; unanswered requests are forgotten."""
         self._sockets.close()
 
-    async def subscribe(
+    def subscribe(
         self, session: Path | None = None, *, since: tuple[str, int] | None = None, patience: float = PATIENCE,
-    ) -> AsyncIterator[Map]:
-        """As `Client.subscribe`: `async for event in await client.subscribe(): ...`."""
+    ) -> Subscription:
+        """As `Client.subscribe`: `async for event in client.subscribe(): ...`; the subscription stands when the loop begins, or once it is awaited."""
+        return Subscription(lambda: self._subscribed(session, since, patience))
+
+    async def _subscribed(self, session: Path | None, since: tuple[str, int] | None, patience: float) -> AsyncGenerator[Map, None]:
         wires = Wires(self._sockets)
         try:
             joined = await self._perform(wires, self._join_plan(session, since))
@@ -70,7 +89,7 @@ class AsyncClient(Verbs[Coroutine[Any, Any, Map]]):
                 return value
             result = await self._do(wires, effect)
 
-    async def _emitted(self, wires: Wires, plan: Plan[None]) -> AsyncIterator[Map]:
+    async def _emitted(self, wires: Wires, plan: Plan[None]) -> AsyncGenerator[Map, None]:
         try:
             effect = next(plan)
             while True:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Unpack
 
 from fontmill import plans, stream, verbs, wire
 from fontmill.endpoint import Endpoint
 from fontmill.plans import Peer, Plan
 
+if TYPE_CHECKING:
+    from fontmill.options import PreviewOptions, StartOptions
+
 TIMEOUT = 10.0
-START_TIMEOUT = 600.0
+LONG_TIMEOUT = 600.0
+"""For verbs that read or inspect all that they are about, unless told otherwise: the longest that a daemon allows."""
 WAIT_SLICE = 30.0
 PATIENCE = 15.0
 R = TypeVar("R")
@@ -52,10 +56,11 @@ class Verbs(Generic[R]):
 
     def start(
         self, output_path: Path, project_name: str, fonts: Sequence[Path], *,
-        timeout: float | None = None, key: str | None = None, **options: Any,
+        timeout: float | None = None, key: str | None = None, **options: Unpack[StartOptions],
     ) -> R:
-        """Start a session or take up the one this project holds. Options are named as in docs/protocol.md.
+        """Start a session or take up the one this project holds: `{session_id, project_path, resumed, refused_fonts, ...}`.
 
+        Paths are absolute. It returns once the fonts are inspected and the session is recorded, after `timeout` (600) seconds at the latest.
         Safe to interrupt and repeat: the request carries an idempotency key and is sent again if its answer is lost.
         """
         args = {"output_path": output_path, "project_name": project_name, "fonts": fonts, **options}
@@ -64,6 +69,10 @@ class Verbs(Generic[R]):
     def call_start(self, args: Mapping[str, Any], timeout: float | None = None, key: str | None = None) -> R:
         """`start` with its arguments in one map."""
         return self._request(self._start_plan(args, timeout, key))
+
+    def preview(self, fonts: Sequence[Path], *, timeout: float = LONG_TIMEOUT, **options: Unpack[PreviewOptions]) -> R:
+        """A contact sheet of what `start` would make: `{sheet, pairs, fonts, ...}`, `sheet` the bytes of a PNG file. Keeps nothing."""
+        return self.call("preview", {"fonts": fonts, **options}, timeout=timeout)
 
     def pause(self, session: Path) -> R:
         """Stop dispatching. The status tells by `quiescent` whether a picture is still being written."""
@@ -86,12 +95,43 @@ class Verbs(Generic[R]):
         return self.call("fonts", {"session": session})
 
     def cancel(self, session: Path) -> R:
-        """Stop the session for good; what is made stays."""
+        """End the session; what is made stays, and `start` with the same options takes it up again."""
         return self.call("cancel", {"session": session})
 
-    def complete(self, session: Path) -> R:
-        """Finish a session as it stands, also one that runs; its summary."""
-        return self.call("complete", {"session": session})
+    def complete(self, session: Path, *, timeout: float = LONG_TIMEOUT) -> R:
+        """Finish a session as it stands, also one that runs; its summary. What is missing counts as skipped."""
+        return self.call("complete", {"session": session}, timeout=timeout)
+
+    def detect(self, path: Path, *, timeout: float = LONG_TIMEOUT) -> R:
+        """`{sessions}`: those on disk in an output or project folder, known to this daemon or not, complete ones too."""
+        return self.call("detect", {"path": path}, timeout=timeout)
+
+    def adopt(self, path: Path, fonts: Sequence[Path] = (), *, timeout: float = LONG_TIMEOUT) -> R:
+        """Take up the project in a folder and go on with it, as `start`. `fonts`: where its font files are now, if elsewhere."""
+        return self.call("adopt", {"path": path, "fonts": fonts or None}, timeout=timeout)
+
+    def verify(self, session: Path, level: Literal["quick", "full", "deep"] = "full", *, timeout: float = LONG_TIMEOUT) -> R:
+        """`{ok, checked, damaged, left_out}`: a project held against its labels. By names and sizes (`quick`), digests, or drawn again (`deep`)."""
+        return self.call("verify", {"session": session, "level": level}, timeout=timeout)
+
+    def repair(self, session: Path, *, timeout: float = LONG_TIMEOUT) -> R:
+        """Verify in full and begin to make anew what is damaged: `{damaged, remade_samples, session_id, ...}`.
+
+        Where there is a `session_id`, `wait` for it tells how that ended.
+        """
+        return self.call("repair", {"session": session}, timeout=timeout)
+
+    def retry_failed(self, session: Path, *, timeout: float = LONG_TIMEOUT) -> R:
+        """Begin to try failed samples again and to make what is missing; as `start`."""
+        return self.call("retry-failed", {"session": session}, timeout=timeout)
+
+    def rebuild(self, session: Path, font: str, index: int, *, timeout: float = LONG_TIMEOUT) -> R:
+        """One pair drawn anew and handed over: `{files, label, as_recorded, ...}`, `files` bytes by name. `index` counts from 1. Changes nothing."""
+        return self.call("rebuild", {"session": session, "font": font, "index": index}, timeout=timeout)
+
+    def delete(self, session: Path, *, timeout: float = LONG_TIMEOUT) -> R:
+        """Remove a session and the files it made, without asking; files of others stay: `{exported_samples, foreign_files, ...}`."""
+        return self.call("delete", {"session": session}, timeout=timeout)
 
     def events(self, boot: str = "", since: int = 0, session: Path | None = None) -> R:
         """`{boot, seq, complete, events}`: the events after a mark that the replay ring still holds."""
@@ -134,7 +174,7 @@ class Verbs(Generic[R]):
 
     def _start_plan(self, args: Mapping[str, Any], timeout: float | None, key: str | None) -> Plan[Map]:
         result: Map = yield from self._call_plan(
-            "start", args, START_TIMEOUT if timeout is None else timeout, key or os.urandom(16).hex(),
+            "start", args, LONG_TIMEOUT if timeout is None else timeout, key or os.urandom(16).hex(),
         )
         return result
 

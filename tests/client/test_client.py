@@ -288,6 +288,27 @@ def test_the_async_client_does_the_same(daemon: Any) -> None:
     asyncio.run(scenario())
 
 
+def test_a_subscription_of_the_async_client_is_iterated_over_with_await_and_without(daemon: Any) -> None:
+    async def scenario() -> None:
+        async with AsyncClient(daemon.path, timeout=60) as client:
+            awaited = await client.subscribe()
+            daemon.publish("one")
+            assert (await anext(awaited))["kind"] == "one"
+            seen = []
+            async for event in client.subscribe(since=("boot-1", 0)):
+                seen.append(event["kind"])
+                if len(seen) == 1:
+                    daemon.publish("two")
+                else:
+                    break
+            assert seen == ["one", "two"]
+            with pytest.raises(FontmillError):
+                async for _ in client.subscribe(""):
+                    pass
+
+    asyncio.run(scenario())
+
+
 FORGOTTEN = """
 import gc, sys
 from fontmill import Client
