@@ -341,7 +341,7 @@ class ExistingFileMap(Record):
 
 @dataclass(frozen=True, slots=True)
 class Damage(Record):
-    """One file that is not as it must be; `file` is relative to the project."""
+    """One file that is not as it must be; `file` is relative to the project. Of kind `out-of-reach` it is a part's whole path."""
 
     file: str
     kind: str
@@ -351,7 +351,10 @@ class Damage(Record):
 
 @dataclass(frozen=True, slots=True)
 class ValidationResult(Record):
-    """What verification found. `checked` counts files looked at, `left_out` findings beside those in `damaged`."""
+    """What verification found. `checked` counts files looked at, `left_out` findings beside those in `damaged`.
+
+    `parts` are the projects in which other pairs of the session lie, which were not looked at: `{path, samples, in_reach}`.
+    """
 
     NESTED: ClassVar[Mapping[str, type[Record]]] = {"damaged": Damage}
 
@@ -359,6 +362,7 @@ class ValidationResult(Record):
     checked: int
     damaged: tuple[Damage, ...] = ()
     left_out: int = 0
+    parts: tuple[dict[str, Any], ...] = ()
 
     @property
     def damages(self) -> int:

@@ -47,7 +47,8 @@ STATUS: tuple[Key, ...] = (
     Key(("quiescent",), "bool", "no picture of this session is being written"),
     Key(("in_flight_samples",), "int", "pairs that workers have in hand"),
     Key(("bottleneck",), "text", "what holds the session up"),
-    Key(("parts",), "list of maps", "`{path, samples}`: pairs of the session that lie in projects it has moved from; `repair` brings them together"),
+    Key(("parts",), "list of maps", "`{path, samples}`: pairs of the session that lie in projects it has moved from; `repair` brings them together. `fontmill status` "
+        "of a folder, without a daemon, adds `in_reach`: whether that project can be read now"),
 )
 
 DAEMON: tuple[Key, ...] = (

@@ -26,7 +26,7 @@ from fontmilld.pool.messages import RedrawDone
 from fontmilld.session import ManagedSession
 from fontmilld.store.checking import Check, CheckResult
 from fontmilld.store.ledger import SessionStore
-from fontmilld.store.parts import gather, left_out
+from fontmilld.store.parts import elsewhere, gather, left_out
 from fontmilld.store.recovery import Recovery
 from fontmilld.store.verify import REWRITTEN, WHOLE_FONT, Before, repair_plan, rewritten_files
 
@@ -175,18 +175,20 @@ class ProjectOperations:
             self._drawn_alike(name, _to_try(result, plan), lambda: mend_all(result, plan), done)
 
         def mend_all(result: ValidationResult, plan: dict[str, RangeSet]) -> None:
-            parts = self._has_parts(name)
             rest = [damage for damage in result.damaged if damage.kind in REWRITTEN and not damage.font_id]
             foreign, litter = (sum(damage.kind == kind for damage in result.damaged) for kind in ("foreign", "litter"))
             summary = {"checked": result.checked, "damaged": result.damages, "foreign": foreign, "litter": litter, "remade_samples": 0,
-                       "rewritten_files": rewritten_files(result)}
-            if not (plan or rest or litter or parts):
+                       "rewritten_files": rewritten_files(result), "gathered_samples": 0, "parts": list(result.parts)}
+            if not (plan or rest or litter or result.parts):
                 done({**summary, "session_id": "", "status": None})
                 return
 
             def mend(store: SessionStore, recovery: Recovery) -> Recovery:
+                away = {font_id: elsewhere(store.session, font_id) for font_id in recovery.fonts}
                 mended = gather(store, _reopen_fonts(store, recovery, plan))
-                summary["remade_samples"] = sum(len(found.todo & plan.get(name, RangeSet())) for name, found in mended.fonts.items())
+                todo = {font_id: found.todo for font_id, found in mended.fonts.items()}
+                summary["remade_samples"] = sum(len(left & (plan.get(name, RangeSet()) | away[name])) for name, left in todo.items())
+                summary["gathered_samples"] = sum(len(away[name] - left) for name, left in todo.items())
                 return mended
 
             self._reopened(name, mend, summary, done)
@@ -213,10 +215,6 @@ class ProjectOperations:
                 self._drawn_alike(name, pairs, then, done, otherwise)
 
         self.rebuild(name, font_id, index, drawn)
-
-    def _has_parts(self, name: str) -> bool:
-        held = self._held(name)
-        return held is not None and bool(held.session.parts)  # a project that no session here holds is adopted first
 
     def complete(self, name: str, done: Done) -> None:
         """completeSession, of a project too that no session here holds: it is opened, and nothing more of it is drawn."""

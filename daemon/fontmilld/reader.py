@@ -31,7 +31,7 @@ from fontmilld.store.checkpoint import FontState, decode
 from fontmilld.store.ending import read_file
 from fontmilld.store.files import LocalTree
 from fontmilld.store.lock import Owner, living_owner
-from fontmilld.store.parts import elsewhere
+from fontmilld.store.parts import elsewhere, parts_told
 from fontmilld.store.sessions import load_session, read_progress
 from fontmilld.store.tree import Tree
 
@@ -140,13 +140,15 @@ def _status(session: ExportSession, path: str, tracker: FontProgressTracker, tol
     if running:
         overall = replace(overall, processing_rate=_figure(told, "processing_rate") or 0.0,
                           estimated_time_remaining=_figure(told, "estimated_time_remaining"))
+    parts = parts_told(session)
+    lost = sum(part["samples"] for part in parts if not part["in_reach"])
     answer = {
         **status_object(
-            session, path, life, overall, running=running, durable=overall.exported_samples,
+            session, path, life, overall, running=running, durable=overall.exported_samples - lost,
             last_updated=str(told.get("last_updated") or session.created_at),
             reason=str(told.get("reason", "")) if life.phase is Phase.FAILED else "",
             bottleneck=str(told.get("bottleneck", "")) if running else ""),
-        "owner": _shown(owner),
+        "parts": list(parts), "owner": _shown(owner),
     }
     if owner is None and answer["status"] == "active":
         answer |= {"status": INTERRUPTED, "phase": INTERRUPTED}

@@ -56,7 +56,7 @@ def test_many_processes_find_what_one_thread_finds(project, level, processes, mo
 
 def test_the_program_prints_the_reply_of_the_verb(project):
     done = subprocess.run([sys.executable, "-m", "fontmilld.verifier", "full", str(project)], capture_output=True, check=True)
-    assert json.loads(done.stdout) == {"ok": True, "checked": in_one_thread(project, "full").checked, "damaged": [], "left_out": 0}
+    assert json.loads(done.stdout) == {"ok": True, "checked": in_one_thread(project, "full").checked, "damaged": [], "left_out": 0, "parts": []}
 
 
 def test_what_is_no_project_is_an_error_with_a_slug(tmp_path):

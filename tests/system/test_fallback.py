@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from system.conftest import Daemon, begin, begin_paused, handed_out, stopped, tree_digest, until
+from system.conftest import Daemon, begin, begin_paused, fontmill, handed_out, stopped, tree_digest, until
 
 pytestmark = [pytest.mark.system, pytest.mark.root]
 
@@ -27,7 +27,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "out" / "disk"
     folder.mkdir(parents=True)
     yield folder
-    chattr("-i", folder / "torn")
+    if (folder / "torn").is_dir():
+        chattr("-i", folder / "torn")
 
 
 def torn(daemon: Daemon, disk: Path, fonts: list[str], **more: object) -> str:
@@ -59,14 +60,45 @@ def test_a_session_whose_path_fails_goes_on_in_the_fallback_and_repair_makes_it_
         assert here + part["samples"] == 450
         daemon.kill()
         daemon.start()
-        daemon.client.call("adopt", {"path": str(spare / "torn")})
-        daemon.client.call("repair", {"session": session}, timeout=120)
+        answer = daemon.client.call("repair", {"session": str(spare / "torn")}, timeout=120)
+        assert (answer["gathered_samples"], answer["remade_samples"], answer["damaged"]) == (part["samples"], 0, 0)
         mended = daemon.client.wait(session, timeout=120)
         assert (mended["status"], mended["exported_samples"], mended["parts"]) == ("completed", 450, [])
         assert tree_digest(spare / "torn") == tree_digest(root / "whole")
     finally:
         if daemon.process.poll() is None:
             daemon.stop()
+
+
+def test_a_folder_tells_without_a_daemon_that_pairs_lie_elsewhere_and_repair_draws_anew_what_is_gone(
+    tmp_path: Path, disk: Path, fonts: list[str],
+) -> None:
+    spare = tmp_path / "out" / "spare"
+    spare.mkdir()
+    daemon = Daemon(tmp_path, tmp_path / "out")
+    try:
+        whole = begin(daemon, fonts, "whole", 150)
+        assert daemon.client.wait(whole, timeout=120)["status"] == "completed"
+        session = torn(daemon, disk, fonts, fallback_paths=[str(spare)])
+        (part,) = daemon.client.wait(session, timeout=120)["parts"]
+    finally:
+        if daemon.process.poll() is None:
+            daemon.stop()
+    here, there = str(spare / "torn"), f"{part['samples']} pairs not in this folder, but in {disk / 'torn'}"
+    alone = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    told = fontmill("verify", here, **alone)
+    assert told.returncode == 0 and there in told.stdout
+    assert there in fontmill("status", here, **alone).stdout
+    chattr("-i", disk / "torn")
+    (disk / "torn").rename(disk / "away")
+    told = fontmill("verify", here, **alone)
+    assert told.returncode == 1 and f"out-of-reach        {disk / 'torn'}" in told.stdout
+    assert f"{450 - part['samples']} pairs survive" in fontmill("status", here, **alone).stdout
+    assert "draws them anew" in fontmill("why", here, **alone).stdout
+    mended = fontmill("repair", here, **alone)
+    assert mended.returncode == 0 and f"its {part['samples']} pairs are drawn anew" in mended.stderr, mended
+    assert fontmill("verify", here, **alone).returncode == 0
+    assert tree_digest(spare / "torn") == tree_digest(tmp_path / "out" / "whole")
 
 
 def test_without_a_fallback_the_session_pauses_with_the_reason_and_goes_on_when_the_path_is_back(

@@ -22,6 +22,7 @@ from fontmill.cli.text import (
     counted,
     lacking,
     outcome,
+    parts_lines,
     project,
     settled,
     status_lines,
@@ -70,14 +71,19 @@ def verify(call: Invocation) -> int:
     if len(damaged) + left_out > SHOWN_DAMAGE:
         told.append(f"and {count(len(damaged) + left_out - len(damaged[:SHOWN_DAMAGE]))} more (--json names {'more of them' if left_out else 'them all'})")
     verdict = "everything is as the labels say" if answer.get("ok") else _found_bad(damaged, left_out)
-    call.output.result(answer, [*told, f"{counted(answer.get('checked', 0), 'file')} checked: {verdict}"])
+    elsewhere = parts_lines(answer, call.verb_args()["session"])
+    call.output.result(answer, [*told, *elsewhere, f"{counted(answer.get('checked', 0), 'file')} checked: {verdict}"])
     return ExitStatus.OK if answer.get("ok") else ExitStatus.FAILED
 
 
 def _found_bad(damaged: Sequence[Mapping[str, Any]], left_out: int) -> str:
-    foreign = sum(found.get("kind") == "foreign" for found in damaged)
-    told = f"{count(len(damaged) + left_out - foreign)} damaged"
-    return f"{told}, {count(foreign)} foreign" if foreign else told
+    kinds = {name: sum(found.get("kind") == kind for found in damaged) for kind, name in _APART.items()}
+    others = [f"{count(number)} {name}" for name, number in kinds.items() if number]
+    return ", ".join([f"{count(len(damaged) + left_out - sum(kinds.values()))} damaged", *others])
+
+
+_APART = {"foreign": "foreign", "out-of-reach": "out of reach"}
+"""Findings that are no damage to a file of the project, in words."""
 
 
 def repair(call: Invocation) -> int:
@@ -90,10 +96,23 @@ def repair(call: Invocation) -> int:
         if answer.get("session_id"):
             if answer.get("litter"):
                 call.output.note(f"removed: {counted(answer['litter'], 'leftover')} of writing that was cut short")
-            call.output.note(f"{count(answer.get('damaged', 0) - foreign)} damaged; to be made anew: {_remade(answer)}")
-            return _awaited(call, answer, borne=lacking(answer["status"]), told=f"made anew: {_remade(answer)}")
+            for part in answer.get("parts") or ():
+                call.output.note(_taken_in(part))
+            lost = sum(not part["in_reach"] for part in answer.get("parts") or ())
+            call.output.note(f"{count(answer.get('damaged', 0) - foreign - lost)} damaged; to be made anew: {_remade(answer)}")
+            gathered = answer.get("gathered_samples")
+            together = f"brought together: {counted(gathered, 'pair')}; " if gathered else ""
+            return _awaited(call, answer, borne=lacking(answer["status"]), told=f"{together}made anew: {_remade(answer)}")
     call.output.result(answer, ["nothing to repair"])
     return ExitStatus.OK
+
+
+def _taken_in(part: Mapping[str, Any]) -> str:
+    """What a repair does with the pairs that lie in another folder."""
+    pairs, path = counted(part["samples"], "pair"), clean(part["path"])
+    if part["in_reach"]:
+        return f"copied from {path}: {pairs}, those that are sound; that folder is left as it is"
+    return f"{path} cannot be read, or is not of this session: its {pairs} are drawn anew, to the same bytes"
 
 
 def _remade(answer: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from fontmill.cli.arguments import Invocation, start_args
 from fontmill.cli.live import Lasting, view
 from fontmill.cli.private import PrivateDaemon
 from fontmill.cli.start import place, tell_lacking, tell_refused
-from fontmill.cli.text import SELF_HEALING, clean, count, outcome, rate, whole, why
+from fontmill.cli.text import SELF_HEALING, clean, count, outcome, parts_lines, project, rate, whole, why
 from fontmill.errors import ExitStatus, FontmillError, invalid
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Job:
         self._call, self._client, self._daemon, self._signals, self._args = call, client, daemon, signals, args
         self._output = call.output
         self._session = ""
-        self._told = ""
+        self._told = self._folder = ""
 
     def run(self) -> int:
         """The exit status of the run. A second signal kills the daemon at once."""
@@ -118,6 +118,7 @@ class Job:
         tell_refused(self._output, answer)
         tell_lacking(self._output, answer)
         status: Map = self._client.status(self._session)
+        self._tell_move(status)
         before = whole(status, "exported_samples")
         if status.get("status") == "completed":
             self._output.note(f"{clean(self._args['project_name'])} was complete already")
@@ -163,9 +164,18 @@ class Job:
             shown.update(status := next(statuses))
             while not self._over(status):
                 shown.update(status := next(statuses))
-            return self._client.wait(self._session)
+                self._tell_move(status)
+            final = self._client.wait(self._session)
+            self._tell_move(final)
+            return final
         finally:
             shown.close()
+
+    def _tell_move(self, status: Map) -> None:
+        """Remark on it when the session goes on in another folder than before."""
+        before, self._folder = self._folder, project(status)
+        if before and before != self._folder:
+            self._output.note(f"the storage of {before} failed; the session goes on in {self._folder}")
 
     def _over(self, status: Map) -> bool:
         if status.get("status") != "paused":
@@ -179,14 +189,15 @@ class Job:
         return False
 
     def _report(self, status: Map, answer: Map, before: int, seconds: float) -> int:
-        made = whole(status, "exported_samples") - before
+        made, folder = whole(status, "exported_samples") - before, project(status) or place(self._args, answer)
         lines = [
             f"{clean(status.get('status', ''))}: {_at(status)}, {count(whole(status, 'failed_samples'))} failed, "
             f"{count(whole(status, 'skipped_samples'))} skipped{_excluded(status)}" + (f" ({why(status)})" if why(status) else ""),
-            f"dataset: {place(self._args, answer)}",
+            f"dataset: {folder}",
         ]
         if status.get("status") == "completed":
-            lines.append(f"report:  {place(self._args, answer)}/report.html")
+            lines.append(f"report:  {folder}/report.html")
+        lines += parts_lines(status, folder)
         if made > 0:
             lines.append(f"{count(made)} pairs in {seconds:.1f} s, {rate(made / seconds)}")
         self._output.result(status, lines)

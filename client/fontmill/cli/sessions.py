@@ -104,8 +104,8 @@ def _attended(call: Invocation, named: str, told: dict[str, Any]) -> dict[str, A
 
 
 def _may_have_passed(told: Mapping[str, Any]) -> bool:
-    """Whether a last word is of work under way, which may have ended since, or of a pause that goes by itself."""
-    return told["status"] == "active" or any(str(reason) in SELF_HEALING for reason in told["pause_reasons"])
+    """Whether a last word is of work under way, which may have ended since, of a pause that goes by itself, or of other folders, too."""
+    return told["status"] == "active" or bool(told.get("parts")) or any(str(reason) in SELF_HEALING for reason in told["pause_reasons"])
 
 
 def listing(call: Invocation) -> int:

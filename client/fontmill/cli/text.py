@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -130,6 +131,17 @@ def facts(status: Map) -> str:
     return ", ".join(parts)
 
 
+def parts_lines(status: Map, folder: str) -> list[str]:
+    """Where other pairs of the session lie that `folder` names: a line for each of its parts, and one how to bring them together."""
+    parts = [part for part in status.get("parts") or () if isinstance(part, Mapping)]
+    lines = [f"{counted(whole(part, 'samples'), 'pair')} not in this folder, but in {clean(part.get('path', ''))}"
+             + ("" if part.get("in_reach", True) else ", which cannot be read now") for part in parts]
+    if not lines:
+        return []
+    again = "" if all(part.get("in_reach", True) for part in parts) else ", and draws anew what cannot be read"
+    return [*lines, f"`fontmill repair {clean(shlex.quote(folder))}` brings them together{again}"]
+
+
 def state(status: Map) -> str:
     """The status in words, with the reason where there is one."""
     reason = why(status)
@@ -151,7 +163,8 @@ def status_lines(status: Map) -> list[str]:
         ("dataset", project(status)),
         ("status", state(status)),
     ]
-    return [f"{label:<11}{text}" for label, text in (head if unread(status) else [*head, *_counters(status)]) if text]
+    rows = head if unread(status) else [*head, *_counters(status), *(("elsewhere", line) for line in parts_lines(status, project(status)))]
+    return [f"{label:<11}{text}" for label, text in rows if text]
 
 
 def _counters(status: Map) -> list[tuple[str, str]]:

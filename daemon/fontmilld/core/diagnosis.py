@@ -63,7 +63,19 @@ def _core(without: str) -> str:
 
 def explain(status: Map, details: Mapping[str, str], fonts: Iterable[Map]) -> list[str]:
     """Why a session is as it is, from its status object, the detail of each pause reason, and its font entries."""
-    return [*_state(status, details), *missing(status, fonts)]
+    return [*_state(status, details), *missing(status, fonts), *_elsewhere(status)]
+
+
+def _elsewhere(status: Map) -> list[str]:
+    """Which pairs lie in other folders, for the session has moved."""
+    lines = []
+    for part in status.get("parts", ()):
+        if part.get("in_reach", True):
+            lines.append(f"{part['samples']} of its pairs lie in {part['path']}; `fontmill repair` brings them here.")
+        else:
+            lines.append(f"{part['samples']} of its pairs lie in {part['path']}, which cannot be read now: bring it back, "
+                         "then `fontmill repair` copies them; without it, it draws them anew.")
+    return lines
 
 
 def _state(status: Map, details: Mapping[str, str]) -> list[str]:

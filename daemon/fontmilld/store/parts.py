@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from fontmill.errors import FontmillError
 from fontmill.model import ExportSession, Part
@@ -21,7 +22,7 @@ from fontmilld.store.files import LocalTree
 from fontmilld.store.ledger import SessionStore
 from fontmilld.store.records import BatchRecord
 from fontmilld.store.recovery import Recovery
-from fontmilld.store.sessions import read_progress
+from fontmilld.store.sessions import load_session, read_progress
 from fontmilld.store.tree import Tree
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,32 @@ def samples_of(part: Part) -> int:
     return sum(len(RangeSet.of(spans)) for spans in part.fonts.values())
 
 
+def open_part(session: ExportSession, part: Part) -> LocalTree | None:
+    """The tree of a part; None when it cannot be read now, or another project or none lies there."""
+    try:
+        tree = LocalTree(part.path)
+    except FontmillError:
+        return None
+    try:
+        if load_session(tree, part.path).session_id == session.session_id:
+            return tree
+    except FontmillError:
+        log.info("what lies where a part of session %s should be is not one", session.session_id)
+    tree.close()
+    return None
+
+
+def parts_told(session: ExportSession) -> tuple[dict[str, Any], ...]:
+    """Every part as it is found now: its `path`, how many `samples` lie there, and whether it is `in_reach`."""
+    told = []
+    for part in session.parts:
+        tree = open_part(session, part)
+        told.append({"path": part.path, "samples": samples_of(part), "in_reach": tree is not None})
+        if tree is not None:
+            tree.close()
+    return tuple(told)
+
+
 def left_out(tree: Tree, session: ExportSession) -> dict[str, RangeSet]:
     """By font, what a user left out by completing the session early: work on a complete project never makes it.
 
@@ -69,32 +96,28 @@ def left_out(tree: Tree, session: ExportSession) -> dict[str, RangeSet]:
 
 
 def gather(store: SessionStore, recovery: Recovery) -> Recovery:
-    """Copy every sound pair of the other trees into this one; what is not sound there is drawn anew.
+    """Copy every sound pair of the other trees into this one; all that is not sound there, or out of reach, is drawn anew.
 
-    Digests are checked on the way. Parts that cannot be read now stay on the account, to be gathered later.
+    Digests are checked on the way. The session has no parts afterwards.
     """
     store.unseal()
-    kept: list[Part] = []
     for part in store.session.parts:
-        try:
-            tree = LocalTree(part.path)
-        except FontmillError:
-            log.warning("a part of session %s cannot be read now", store.session.session_id)
-            kept.append(part)
+        tree = open_part(store.session, part)
+        if tree is None:
+            log.warning("a part of session %s cannot be read: what lies there is drawn anew", store.session.session_id)
             continue
         try:
             for font_id, spans in part.fonts.items():
                 _gather_font(store, tree, font_id, RangeSet.of(spans))
         finally:
             tree.close()
-    session = replace(store.session, parts=tuple(kept))
+    session = replace(store.session, parts=())
     create_project_structure(store.tree, session)
     store.session = session
     fonts, totals = {}, {font.font_id: font.total_samples for font in session.fonts}
     for font_id, found in recovery.fonts.items():
         state = store.state(font_id)
-        todo = state.todo(totals[font_id]) - elsewhere(session, font_id)
-        fonts[font_id] = replace(found, state=state, todo=todo, finished=False)
+        fonts[font_id] = replace(found, state=state, todo=state.todo(totals[font_id]), finished=False)
     return replace(recovery, fonts=fonts, completed=False)
 
 

@@ -21,6 +21,7 @@ from fontmilld.store.checking import Check, CheckResult, Level, run_check
 from fontmilld.store.checkpoint import decode
 from fontmilld.store.ending import is_at_its_end, read_file, summary_misfits
 from fontmilld.store.litter import barred_fonts, foreign_beside_images, images_in, staged_names
+from fontmilld.store.parts import parts_told
 from fontmilld.store.text import kept_text
 from fontmilld.store.tree import MOST_WHOLE, Tree
 
@@ -140,7 +141,9 @@ def conclude(
         checked += 3
     damaged += [Damage(name, "foreign") for name in foreign_beside_images(tree, session)]
     damaged += [Damage(name, "litter") for name in sorted(before.staged) if tree.size(name) is not None]
-    return ValidationResult(not damaged, checked, tuple(damaged[:_MAX_TOLD]), left_out + len(damaged[_MAX_TOLD:]))
+    parts = parts_told(session)
+    damaged = [*(Damage(part["path"], "out-of-reach") for part in parts if not part["in_reach"]), *damaged]
+    return ValidationResult(not damaged, checked, tuple(damaged[:_MAX_TOLD]), left_out + len(damaged[_MAX_TOLD:]), parts)
 
 
 def _not_told(tree: Tree, font_id: str, found: Iterable[Damage]) -> list[Damage]:
