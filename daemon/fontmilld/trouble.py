@@ -41,17 +41,18 @@ class StorageTrouble:
         self._tenure = tenure
         self._faults = 0
         self._refused: list[BatchRecord] = []
-        self._delayed = self._resetting = False
+        self._delayed = self._retrying = self._resetting = False
         self.broken = False
 
     @property
     def holds(self) -> bool:
-        """Whether refused batches wait to be appended again."""
-        return bool(self._refused)
+        """Whether batches wait for the storage: refused ones to be appended again, appended ones to be committed."""
+        return self._delayed or bool(self._refused)
 
     def passed(self) -> None:
         """Something is on record."""
         self._faults = 0
+        self._delayed = False
 
     def met(self, error: FontmillError) -> None:
         """The storage failed once: try again later, or pause."""
@@ -80,13 +81,14 @@ class StorageTrouble:
 
     def delayed(self, error: FontmillError) -> None:
         """A commit could not be made now."""
-        if not self._delayed:  # every command makes the writer try, and tell, again
-            self._delayed = True
+        self._delayed = True
+        if not self._retrying:  # every command makes the writer try, and tell, again
+            self._retrying = True
             self.met(error)
             self._around.call_later(RETRY_COMMIT_SECONDS, self._retry_commit)
 
     def _retry_commit(self) -> None:
-        self._delayed = False
+        self._retrying = False
         self._writer.retry_commit()
 
     def barrier_failed(self, error: FontmillError) -> None:
@@ -107,7 +109,7 @@ class StorageTrouble:
 
     def was_reset(self) -> None:
         """The writer stands where the last good barrier was."""
-        self.broken = self._resetting = False
+        self.broken = self._resetting = self._delayed = False
         self._refused.clear()
 
     def try_again(self) -> None:

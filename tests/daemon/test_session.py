@@ -10,6 +10,7 @@ import pytest
 from fontmill.errors import FontmillError
 from fontmilld.core.lifecycle import Reason
 from fontmilld.store.ledger import SessionStore
+from fontmilld.testing.disk import FOREVER
 from fontmilld.testing.house import House, InlineWriter
 
 
@@ -327,6 +328,19 @@ def test_a_full_disk_pauses_with_its_reason_and_the_session_goes_on_when_there_i
     house.run(30)
     assert session.status()["status"] == "completed", session.status()
     assert is_whole(house)
+
+
+def test_a_session_that_a_full_disk_pauses_becomes_quiet_at_whatever_moment_it_filled():
+    paused = 0
+    for moment in state_moments():
+        house = House()
+        session = house.start(settle=False)
+        house.fault(errno.ENOSPC, FOREVER, moment)
+        house.run(10)
+        if session.status()["pause_reasons"] == ["disk"]:
+            paused += 1
+            assert session.quiescent, (moment, session.status())
+    assert paused, "it fills in time"
 
 
 def calls_of_a_run(durability: str = "batch") -> tuple[list[str], int]:

@@ -81,13 +81,17 @@ class Prober:
 
     def _submit(self, job: _Job) -> None:
         self._queue.append(job)
-        self._grow()
-        self._feed()
+        self._go_on()
 
     def stop(self) -> None:
         """End every probe process."""
         for prober in list(self._probers):
             self._drop(prober)
+
+    def _go_on(self) -> None:
+        """What waits goes to whoever is free, and to another process while there may be one."""
+        self._grow()
+        self._feed()
 
     def _at_work(self) -> int:
         return sum(1 for prober in self._probers if prober.jobs)
@@ -121,7 +125,7 @@ class Prober:
 
     def _pause_is_over(self) -> None:
         self._pausing = False
-        self._grow()
+        self._go_on()
 
     def _feed(self) -> None:
         for prober in self._probers:
@@ -172,10 +176,9 @@ class Prober:
             self._part(prober.jobs)
         elif prober.jobs:
             self._lost(prober.jobs[0], prober.killed or code == -signal.SIGXCPU, cause)
-        if prober.ready:
-            self._grow()
-        else:
+        if not prober.ready:
             self._not_started(cause)
+        self._go_on()
 
     def _part(self, jobs: Sequence[_Job]) -> None:
         """Which of them ended the process is not known: each is tried by itself."""

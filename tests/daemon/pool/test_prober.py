@@ -15,12 +15,12 @@ SECONDS = 20.0
 
 
 class Bench:
-    """A prober with one scripted process."""
+    """A prober with scripted processes, one or more."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = 1) -> None:
         self.loop = FakeLoop()
         self.processes = ScriptedProcesses(self.loop)
-        self.prober = Prober(1, self.spawn, self.loop, SECONDS)
+        self.prober = Prober(size, self.spawn, self.loop, SECONDS)
         self.failures: list[Exception] = []
         self.answers: list[ProbeDone] = []
 
@@ -144,6 +144,19 @@ def test_a_process_that_somebody_ends_costs_no_font(bench: Bench) -> None:
     bench.child.says(found(probed(bench.child)))
     bench.loop.settle()
     assert bench.slugs() == [""]
+
+
+def test_the_last_file_of_a_process_that_ends_goes_to_one_that_is_idle() -> None:
+    bench = Bench(2)
+    bench.ask("/f/a.ttf", "/f/b.ttf")
+    one, two = bench.processes.born
+    two.says(found(probed(two)))
+    bench.loop.settle()
+    one.die(-signal.SIGKILL)
+    bench.loop.settle()
+    two.says(found(probed(two)))
+    bench.loop.settle()
+    assert bench.slugs() == ["", ""]
 
 
 def test_processes_that_cannot_start_leave_nobody_waiting_and_blame_no_font() -> None:
