@@ -40,7 +40,7 @@ PRESETS: dict[str, dict[str, Any]] = {"plain": {"preset": "plain"}, "default": {
 class MemoryWatch:
     """A thread that looks at a process and all below it, every `period` seconds, while the context lasts."""
 
-    def __init__(self, pid: int, period: float = 0.5) -> None:
+    def __init__(self, pid: int, period: float = 0.2) -> None:
         self._pid, self._period = pid, period
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -77,12 +77,17 @@ class MemoryWatch:
         self.peaks[role] = max(self.peaks.get(role, 0), pss)
 
 
+def is_of_forkserver(process: psutil.Process) -> bool:
+    """Whether it is fontmilld's forkserver, a fork of it or a Python of its own, or has the name from being a child of it."""
+    return process.name() == "fontmill-fork" or "forkserver" in " ".join(process.cmdline())
+
+
 def role_of(process: psutil.Process) -> str:
-    """`daemon`, `worker`, `forkserver`, `client` or `other`, told by command line and parent."""
+    """`daemon`, `worker`, `forkserver`, `client` or `other`, told by name, command line and parent."""
     line = " ".join(process.cmdline())
-    if "forkserver" in line:
+    if is_of_forkserver(process):
         parent = process.parent()
-        return "worker" if parent is not None and "forkserver" in " ".join(parent.cmdline()) else "forkserver"
+        return "worker" if parent is not None and is_of_forkserver(parent) else "forkserver"
     if "resource_tracker" in line or "reap.py" in line:
         return "other"
     if "fontmilld" in line or "idleworker.py" in line:

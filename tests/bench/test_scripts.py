@@ -112,7 +112,7 @@ def test_memory() -> None:
     assert found["to-its-end"]["ended"]
     assert found["plain"]["pairs"] > 0
     for kind in ("to-its-end", "plain"):
-        assert found[kind]["peak_pss_mb"]["daemon"] > 0
+        assert {"daemon", "forkserver"} <= set(found[kind]["peak_pss_mb"])
 
 
 def test_without_fontmill_a_script_says_so(tmp_path: Path) -> None:
