@@ -1,6 +1,6 @@
 """`python -m fontmill` is the command `fontmill`."""
 
-from fontmill.cli.main import command
+from fontmill.entry import command
 
 if __name__ == "__main__":
     command()

@@ -78,7 +78,7 @@ def _kinds() -> tuple[ErrorKind, ...]:
         k("too-many-sessions", 402, "The daemon holds as many sessions as it may.", "Wait for one to finish, or cancel one.", True, x.BUSY),
         k("timed-out", 403, "The answer did not come in time.", "Try again, or give a longer --timeout.", True, x.BUSY),
         k("busy", 404, "The daemon is busy with this session.", "Try again in a moment.", True, x.BUSY),
-        k("no-workers", 405, "No render process can be started.", "The log of fontmilld has what they said. See that the machine has room for more processes and memory (`ulimit -u`); fontmilld keeps trying.", True, x.FAILED),
+        k("no-workers", 405, "No render process can be started.", "The log of fontmilld has what they said. See that the machine has room for more processes and memory (`ulimit -u`, `ulimit -v`); fontmilld keeps trying.", True, x.FAILED),
         # 5xx server, storage, rendering
         k("internal", 500, "The daemon met an error it did not expect.", "Look up the error id in the daemon's log and report it.", False, x.FAILED),
         k("storage-failed", 501, "The storage answered with an error.", "Check the disk or network storage, then resume.", True, x.FAILED),

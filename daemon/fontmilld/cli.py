@@ -8,12 +8,15 @@ import contextlib
 import gc
 import logging
 import os
+import resource
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, NoReturn
 
 from fontmill.errors import ExitStatus, FontmillError
+from fontmill.stdstreams import complete_streams
 
 if TYPE_CHECKING:
     from fontmilld.settings import DaemonSettings
@@ -38,12 +41,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+FILES, FILES_OF_WORKER = 128, 4
+"""So many files are open at a time, at most, without workers and for each; with some to spare."""
 YOUNG_OBJECTS = 50_000
 """So many new objects make the collector look: what the daemon lets go of is hardly ever a cycle, what it keeps, of thousands of fonts, is much."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the daemon; returns its exit status."""
+    complete_streams()
     words = _parser().parse_args(argv)
     try:
         return _run(words)
@@ -54,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def command() -> NoReturn:
     """The program: `main`, and an end without taking Python down piece by piece. All is on record and closed by then."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the loop minds it, an interrupt ends this as it ends any program
     status = main()
     atexit._run_exitfuncs()  # what is left of the children, the folder of their server, the log
     for stream in (sys.stdout, sys.stderr):
@@ -83,6 +91,7 @@ def _run(words: argparse.Namespace) -> int:
         if words.print_config:
             print("\n".join(f"{name} = {_toml(value)}" for name, value in asdict(settings).items()))
         return ExitStatus.OK
+    _allow_files(FILES + FILES_OF_WORKER * settings.workers)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     gc.disable()  # modules stay: looking for garbage in them is a tenth of what importing them costs
     import fontmilld.pool.shared  # noqa: PLC0415, F401
@@ -97,6 +106,14 @@ def _run(words: argparse.Namespace) -> int:
     config = os.path.abspath(words.config) if words.config else ""
     Daemon(settings, launcher, config, load).run()
     return ExitStatus.OK
+
+
+def _allow_files(needed: int) -> None:
+    """Take as many open files as there may be. Raises `denied` where that is too few: libraries below abort the process."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and most < needed:
+        raise FontmillError("denied", f"No more than {most} files may be open at a time, and {needed} are needed.", action="Allow more: `ulimit -n 1024`.")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _toml(value: object) -> str:

@@ -156,6 +156,7 @@ class Pretender:
         self.memory = Path(os.environ["PRETEND_MEMORY"])
         if self.behaviour == "refuse-to-start":
             print("fontmilld: The state folder cannot be used. Choose another.", file=sys.stderr)
+            print("what a library says while the process ends", file=sys.stderr)
             raise SystemExit(4)
         self.daemon = FakeDaemon(Path(options.socket).parent)
         self.daemon.answers |= {

@@ -173,3 +173,37 @@ def test_sessions_are_found_by_path_and_by_font(daemon: Daemon, fonts: list[str]
     assert found("--out", str(daemon.root / "one")) == ["one"]
     assert found("--with-fonts", amiri.upper()) == ["two"]
     assert found("--out", str(daemon.root / "one"), "--with-fonts", amiri) == []
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_service_that_is_begun_with_closed_streams_ends_well(closed: str, tmp_path: Path) -> None:
+    socket = tmp_path / "s/control.sock"
+    words = [sys.executable, "-m", "fontmilld", "--socket", str(socket), "--state-dir", str(tmp_path / "state")]
+    service = subprocess.Popen(["sh", "-c", f'exec "$@" {closed}', "sh", *words], stderr=subprocess.PIPE, text=True)
+    try:
+        until(socket.exists, "it listens")
+        until(lambda: fontmill("--socket", str(socket), "ping").returncode == 0, "it answers")
+    finally:
+        service.terminate()
+        told = service.communicate(timeout=60)[1]
+    assert service.returncode == 0 and "Traceback" not in told
+
+
+def test_a_private_service_without_standard_input_ends_at_once(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "fontmilld", "--private", "--socket", str(tmp_path / "s/control.sock"), "--state-dir", str(tmp_path / "state")]
+    assert subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *words], check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("limit", ["-t 30", "-v 1900000"])
+def test_limits_that_are_set_already_cost_no_font(limit: str, tmp_path: Path, fonts: list[str]) -> None:
+    words = [sys.executable, "-m", "fontmill", *run_words(tmp_path, fonts, samples=3), "--json"]
+    done = subprocess.run(["sh", "-c", f'ulimit {limit}; exec "$@"', "sh", *words], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["exported_samples"] == 9
+
+
+def test_too_few_files_that_may_be_open_are_told_of_before_anything_begins(tmp_path: Path, fonts: list[str]) -> None:
+    words = [sys.executable, "-m", "fontmill", *run_words(tmp_path, fonts)]
+    done = subprocess.run(["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *words], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, list(tmp_path.iterdir())) == (4, [])
+    assert done.stderr.startswith("fontmill: No more than 64 files may be open at a time") and "ulimit -n" in done.stderr

@@ -19,6 +19,7 @@ from fontmill.cli.output import Output
 from fontmill.cli.parser import help_text, missing, parse, usage_error
 from fontmill.cli.table import COMMANDS, Command
 from fontmill.errors import ExitStatus, FontmillError
+from fontmill.stdstreams import complete_streams
 
 DEBUG_VARIABLE = "FONTMILL_DEBUG"
 SIGPIPE_STATUS = 141
@@ -27,7 +28,7 @@ SIGPIPE_STATUS = 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; the exit status. Prints one line on stderr for every error, and no traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
-    _complete_streams()
+    complete_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -50,13 +51,6 @@ def command() -> NoReturn:
         sys.stderr.flush()
     atexit._run_exitfuncs()
     os._exit(status)
-
-
-def _complete_streams() -> None:
-    """Python has no object for a stream that was closed before it began; what goes there goes nowhere."""
-    for name in ("stdin", "stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
 
 
 def _unheard(output: Output, error: OSError) -> int:

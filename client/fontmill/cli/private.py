@@ -23,6 +23,8 @@ PREFIX = "fontmill-run-"
 FORKSERVER_SOCKET = "fontmilld-12345678/listener-12345678"
 """The longest name of a socket in the folder: the daemon makes it."""
 LOG = "daemon.log"
+SAYS = "fontmilld: "
+"""What a line begins with that says why it ended."""
 POLL = 0.01
 START_LIMIT = 60.0
 END_LIMIT = 60.0
@@ -91,20 +93,21 @@ class PrivateDaemon:
         if status is None:
             return
         said = self.last_words()
-        if status in SLUGS and said.startswith("fontmilld: "):
-            raise FontmillError(SLUGS[ExitStatus(status)], said.removeprefix("fontmilld: "), action=" ")
+        if status in SLUGS and said.startswith(SAYS):
+            raise FontmillError(SLUGS[ExitStatus(status)], said.removeprefix(SAYS), action=" ")
         ended = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         told = f" after: {said}" if said else ""
         action = "Run the same command again to continue; FONTMILL_DEBUG=1 shows the daemon's log."
         raise FontmillError("internal", f"The private daemon {ended}{told}.", action=action)
 
     def last_words(self) -> str:
-        """The last line it wrote; all of it goes to stderr with FONTMILL_DEBUG=1."""
+        """Its reason for ending, else the last line it wrote; all of it goes to stderr with FONTMILL_DEBUG=1."""
         with open(os.path.join(self._folder, LOG), errors="replace") as log:
             text = log.read()
         if os.environ.get("FONTMILL_DEBUG"):
             sys.stderr.write(text)
-        return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+        lines = [line.strip() for line in reversed(text.splitlines()) if line.strip()]
+        return next((line for line in lines if line.startswith(SAYS)), lines[0] if lines else "")
 
     def finish(self) -> None:
         """Wait a while for it to end by itself, as after `shutdown`."""

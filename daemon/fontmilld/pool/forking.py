@@ -58,7 +58,8 @@ def tell_ready() -> None:
     """In the server: all is imported."""
     global _until_ready  # noqa: PLW0603  a process has one
     if _until_ready >= 0:
-        os.write(_until_ready, b"\0")
+        with contextlib.suppress(BrokenPipeError):  # the daemon is gone already
+            os.write(_until_ready, b"\0")
         os.close(_until_ready)
     _until_ready = -1
 

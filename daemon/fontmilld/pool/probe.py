@@ -32,12 +32,12 @@ Shown = tuple[str, bytes, bytes]
 
 
 def probe_main(end: ChildEnd, memory_bytes: int, file_seconds: float) -> None:
-    """Serve until the supervisor closes the socket. `memory_bytes` bounds the address space.
+    """Serve until the supervisor closes the socket. `memory_bytes` bounds the address space, unless less is allowed anyway.
 
     What takes more than `file_seconds` of processor time ends the process by SIGXCPU.
     """
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_AS, memory_bytes)
+    _limit(resource.RLIMIT_CORE, 0)
     end.send(Ready(os.getpid(), fingerprint(), tuple(missing_parts())))
     held: list[ProbeDone | SheetDone] = []
     sent = time.monotonic()
@@ -52,8 +52,13 @@ def probe_main(end: ChildEnd, memory_bytes: int, file_seconds: float) -> None:
 
 def _allow(seconds: float) -> None:
     """So much more processor time, from now on."""
-    limit = math.ceil(time.process_time() + seconds)
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    _limit(resource.RLIMIT_CPU, math.ceil(time.process_time() + seconds))
+
+
+def _limit(kind: int, most: int) -> None:
+    """No more than `most`, and no more than whoever started fontmilld allows."""
+    _, allowed = resource.getrlimit(kind)
+    resource.setrlimit(kind, (most if allowed == resource.RLIM_INFINITY else min(most, allowed), allowed))
 
 
 def draw_sheet(task: SheetTask) -> SheetDone:

@@ -115,3 +115,9 @@ def test_dill_is_not_loaded_and_may_be_later(loaded_before: bool) -> None:
     script = first + "import fontmilld.pool.process\nprint('dill' in sys.modules)\nimport dill\nprint(dill.__name__)\n"
     done = subprocess.run([sys.executable, "-c", "import sys\n" + script], capture_output=True, text=True, check=True, timeout=LONG)
     assert done.stdout.split() == [str(loaded_before), "dill"]
+
+
+def test_a_server_whose_daemon_is_gone_before_it_is_ready_says_nothing() -> None:
+    script = BEGIN + "Launcher()\nos._exit(0)\n"
+    done = subprocess.run([sys.executable, "-c", script, str(HERE)], capture_output=True, text=True, check=True, timeout=LONG)
+    assert done.stderr == ""
