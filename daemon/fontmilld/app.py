@@ -229,11 +229,11 @@ class Daemon:
 
     def watch_space(self, session: ManagedSession) -> None:
         """See Ports."""
-        def short(is_short: bool) -> None:
+        def short(told: str) -> None:
             if session.life.ended:
                 watch.stop()
-            elif is_short:
-                session.pause(Reason.DISK, "The file system of the output is nearly full.")
+            elif told:
+                session.pause(Reason.DISK, told)
             elif Reason.DISK in session.life.reasons:
                 session.lift(Reason.DISK)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
@@ -141,18 +142,25 @@ def name_fonts(probed: Iterable[tuple[str, ProbeDone]], num_samples: int) -> Ite
 
 def licensed(font: FontInfo, allowed: tuple[str, ...]) -> FontInfo:
     """The font, refused if `allowed` names licences and its own is not one of them. Case does not count."""
-    licence = str(font.record.get("licence", "")) or "unknown"
+    licence = _licence(font)
     if not font.accepted or not allowed or licence.lower() in {name.lower() for name in allowed}:
         return font
     reason = f"its licence ({licence}) is none of those allowed ({', '.join(allowed)})"
     return replace(font, status="skipped", slug="font-licence", reason=reason)
 
 
+def _licence(font: FontInfo) -> str:
+    return str(font.record.get("licence", "")) or "unknown"
+
+
 def all_refused(fonts: tuple[FontInfo, ...]) -> FontmillError:
     """The error that tells why no font can be used."""
     refused = [{"source": font.source, "slug": font.slug, "reason": font.reason} for font in fonts[:SHOWN_REFUSALS]]
     first = f" The first: {PurePath(fonts[0].source).name}: {fonts[0].reason.rstrip('.')}." if fonts else ""
-    return FontmillError("no-usable-fonts", f"Every font was refused ({len(fonts)}).{first}", {"refused": refused})
+    licences = Counter(_licence(font) for font in fonts if font.slug == "font-licence")
+    found = ", ".join(f"{name} ({number})" for name, number in licences.most_common(SHOWN_REFUSALS))
+    told = f" Licences found: {found}." if found else ""
+    return FontmillError("no-usable-fonts", f"Every font was refused ({len(fonts)}).{first}{told}", {"refused": refused})
 
 
 def changed_into(found: ProbeDone, face_index: int) -> str:

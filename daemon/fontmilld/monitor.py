@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from fontmilld.core.pacing import Room, has_room, is_short
+from fontmilld.core.pacing import Room, has_room, is_short, wanting
 from fontmilld.core.pressure import Advice, MemoryGauge
 from fontmilld.memory import Memory, Use
 
@@ -46,13 +46,13 @@ class _Watch:
 
 
 class SpaceWatch(_Watch):
-    """Calls `short(True)` when room runs out at `path` and `short(False)` when there is enough again.
+    """Calls `short` with a sentence when room runs out at `path`, and with an empty text when there is enough again.
 
     `post` hands callbacks to the loop. While short, every look that finds room is told again, since a
     session may also have been paused by a write that failed.
     """
 
-    def __init__(self, path: str, post: Callable[[Callable[[], None]], None], short: Callable[[bool], None],
+    def __init__(self, path: str, post: Callable[[Callable[[], None]], None], short: Callable[[str], None],
                  look: Callable[[str], Room] = measure) -> None:
         super().__init__("space")
         self._path = path
@@ -66,9 +66,9 @@ class SpaceWatch(_Watch):
         except OSError:
             return
         if is_short(room):
-            self._post(lambda: self._short(True))
+            self._post(lambda: self._short(wanting(room)))
         elif has_room(room):
-            self._post(lambda: self._short(False))
+            self._post(lambda: self._short(""))
 
 
 class MemoryWatch(_Watch):

@@ -177,7 +177,10 @@ class ManagedSession:
         """Stop giving out batches; those in flight are finished. Raises `wrong-state` when it has ended."""
         if self.life.ended and reason is Reason.USER:
             raise self._over()
-        if reason in self.life.reasons or self.life.ended:
+        if self.life.ended:
+            return
+        if reason in self.life.reasons:
+            self.pause_details[str(reason)] = detail or self.pause_details.get(str(reason), "")
             return
         self.life = self.life.pause(reason)
         self.pause_details[str(reason)] = detail

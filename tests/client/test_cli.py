@@ -34,6 +34,7 @@ def one_line(shown: str) -> bool:
     (("run", *START, "--width", "9"), "--width: at least 16"), (("run", *START, "--height", "99999"), "--height: at most 4096"),
     (("run", *START, "--preset", "none"), "--preset: choose one of"), (("run", *START, "--seed", "-1"), "--seed: at least 0"),
     (("run", *START, "--workers", "0"), "--workers: "), (("run", "--out", "/data", "--fonts", "f"), "--project: this argument is required."),
+    (("run",), "--out, --project and --fonts are required. See `fontmill run --help`."), (("start", "--out", "/data"), "--project and --fonts are required."),
     (("run", *START, "--project", "../x"), "--project: only letters"), (("run", *START, "--recipe", "/nowhere.toml"), "--recipe: /nowhere.toml cannot be read"),
     (("start", *START, "--workers", "2"), "--workers"), (("resume", "s", "--all"), "exclude each other"),
     (("run", *START[2:], "--out", "/nowhere/at/all"), "--out: the folder /nowhere/at does not exist."), (("events", "--since", "-4"), "since: at least 0"), (("status", ""), "No daemon"),
@@ -124,6 +125,21 @@ def test_text_sources_that_fonts_cannot_draw_are_told_at_the_start(cli: Cli, dae
     told = cli("start", "--fonts", tmp_path, "--out", tmp_path, "--project", "p").err.splitlines()
     assert told[0] == "no text from codes in amiri: the fonts cannot draw it, other sources take its share"
     assert "in f0, f1, f2, f3, f4 and 4 more:" in told[1]
+
+
+def test_many_refusals_of_one_kind_are_summed_up_by_reason_and_few_are_told_one_by_one(cli: Cli, daemon: Any, tmp_path: Path) -> None:
+    def refused(slug: str, reason: str, number: int) -> list[dict[str, str]]:
+        return [{"source": f"/f/{slug}-{reason}-{n}.ttf", "slug": slug, "reason": reason} for n in range(number)]
+
+    odd = [one for number in range(12) for one in refused("font-crashed", f"signal {number}", 1)]
+    daemon.answers["start"] = {"session_id": "5e55", "project_path": "/p", "resumed": False, "refused_fonts": [
+        *refused("font-licence", "GPL", 98), *refused("font-unreadable", "empty", 2), *refused("font-licence", "MIT", 1), *odd]}
+    told = cli("start", "--fonts", tmp_path, "--out", tmp_path, "--project", "p").err.splitlines()
+    assert told[:4] == [
+        "refused: 98 fonts, such as /f/font-licence-GPL-0.ttf: GPL", "refused: /f/font-licence-MIT-0.ttf: MIT",
+        "refused: /f/font-unreadable-empty-0.ttf: empty", "refused: /f/font-unreadable-empty-1.ttf: empty",
+    ]
+    assert told[4].endswith("signal 0") and told[14:] == ["refused: 2 more fonts, for the like"]
 
 
 def test_a_recipe_and_options_that_win_over_it(cli: Cli, daemon: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 from fontmill import Client
 from fontmill.cli import live
 from fontmill.cli.output import Output
+from fontmill.cli.text import status_line
+
+fake = sys.modules["fake_daemon"]
 
 
 class Screen(Output):
@@ -76,3 +80,14 @@ def test_what_is_heard_is_the_newest_of_this_work_alone(daemon: Any, heard: Any)
     assert [one.far() for one in heard] == ["3", "3"]
     daemon.stop()
     assert [one.far() for one in heard] == ["3", "3"], "a daemon that is gone changes nothing"
+
+
+def test_the_same_line_is_printed_once_and_again_when_it_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, screen = [10.0], Screen(live=False)
+    monkeypatch.setattr(live, "monotonic", lambda: now[0])
+    waiting, going = fake.status(status="paused", pause_reasons=["disk"]), fake.status(exported_samples=20)
+    shown = live.Lines(screen)
+    for status in (waiting, waiting, waiting, going, waiting):
+        shown.update(status)
+        now[0] += 2
+    assert screen.noted == [status_line(waiting), status_line(going), status_line(waiting)]

@@ -12,12 +12,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import fontmill
 from fontmill.cli import private
+from fontmill.cli.output import Output
+from fontmill.cli.run import Job
 from fontmill.errors import FontmillError
 
 fake = sys.modules["fake_daemon"]
@@ -226,3 +229,12 @@ def test_no_long_folder_is_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(long))
     bases: Callable[[], Any] = private._bases
     assert str(long) not in list(bases())
+
+
+def test_a_run_that_waits_for_room_says_once_how_much_is_lacking(capsys: pytest.CaptureFixture[str], daemon: Any) -> None:
+    daemon.answers["why"] = {"lines": ["Too little room. 1.0 MiB are free.", "2 samples are missing"]}
+    waiting = fake.status(status="paused", pause_reasons=["disk"])
+    with fontmill.Client(daemon.path, timeout=60) as client:
+        job = Job(SimpleNamespace(output=Output(False)), client, None, None, {})
+        assert [job._over(waiting), job._over(waiting)] == [False, False]
+    assert capsys.readouterr().err == "waiting for disk space, Ctrl-C stops: Too little room. 1.0 MiB are free.\n"

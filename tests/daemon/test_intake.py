@@ -12,7 +12,7 @@ from fontmill.errors import FontmillError
 from fontmill.model import ExportSession
 from fontmilld.core import layout
 from fontmilld.core.accounts import excluded_samples, lacking_text
-from fontmilld.intake import Intake, StartRequest, licensed, name_fonts
+from fontmilld.intake import Intake, StartRequest, all_refused, licensed, name_fonts
 from fontmilld.opening import flag_near_duplicates, refuse_different
 from fontmilld.pool.messages import ProbeDone
 from fontmilld.testing.house import House, Probes
@@ -125,6 +125,14 @@ def test_a_font_that_says_nothing_of_its_licence_is_unknown_and_a_refusal_stays_
     assert licensed(silent, ("OFL-1.1",)).slug == "font-licence"
     assert licensed(silent, ("unknown",)).accepted
     assert licensed(broken, ("OFL-1.1",)).slug == "font-unreadable"
+
+
+def test_where_no_licence_is_among_those_allowed_the_ones_found_are_named_with_their_numbers():
+    probed = [(f"/f/{n}.ttf", ProbeDone(n, f"{n:064}", (face(record={"licence": name} if name else {}),))) for n, name in enumerate(["GPL", "OFL-1.1", "GPL", ""])]
+    fonts = tuple(licensed(font, ("ofl",)) for font in name_fonts(probed, 5))
+    assert all_refused(fonts).message.endswith("Licences found: GPL (2), OFL-1.1 (1), unknown (1).")
+    broken, = name_fonts([("/f/a.ttf", ProbeDone(0, "a" * 64, (face(0, "font-unreadable"),)))], 5)
+    assert "Licences" not in all_refused((broken,)).message
 
 
 def test_only_fonts_that_the_options_leave_out_count_as_excluded():

@@ -13,6 +13,7 @@ from fontmilld.core.pressure import Advice
 from fontmilld.memory import Use
 
 FULL, MIDDLE, ROOMY = (Room(1 << 40, free, 0, 0) for free in (1 << 20, 300 << 20, 1 << 39))
+SHORT = "1.0 MiB are free, and it goes on at 512.0 MiB."
 
 
 @pytest.fixture
@@ -20,8 +21,8 @@ def told_of(monkeypatch):
     monkeypatch.setattr(monitor, "POLL_SECONDS", 0.001)
     watches = []
 
-    def watch(looks) -> list[bool]:
-        told: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    def watch(looks) -> list[str]:
+        told: queue.SimpleQueue[str] = queue.SimpleQueue()
         left, done = list(looks), threading.Event()
 
         def look(path):
@@ -44,11 +45,11 @@ def told_of(monkeypatch):
 
 
 def test_both_edges_are_told_and_nothing_between_them(told_of):
-    assert told_of([MIDDLE, FULL, MIDDLE, MIDDLE, ROOMY]) == [True, False]
+    assert told_of([MIDDLE, FULL, MIDDLE, MIDDLE, ROOMY]) == [SHORT, ""]
 
 
 def test_a_file_system_that_cannot_be_asked_is_asked_again(told_of):
-    assert told_of([OSError("stale"), FULL, OSError("stale"), ROOMY]) == [True, False]
+    assert told_of([OSError("stale"), FULL, OSError("stale"), ROOMY]) == [SHORT, ""]
 
 
 def test_the_real_file_system_is_measured(tmp_path):

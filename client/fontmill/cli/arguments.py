@@ -98,6 +98,10 @@ def start_args(options: argparse.Namespace) -> tuple[dict[str, Any], int | None]
     workers = given.pop("workers", None)
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 1024):
         raise invalid("workers", "a whole number from 1 to 1024 is required.")
+    lacking = [str(arg.flag) for name, arg in START_ARGS.items() if arg.required and given.get(name) is None]
+    if len(lacking) > 1:
+        sentence = f"{', '.join(lacking[:-1])} and {lacking[-1]} are required."
+        raise FontmillError("invalid-argument", sentence, action=f"See `fontmill {options.command} --help`.")
     return validate("start", given), workers
 
 

@@ -43,10 +43,10 @@ class Quiet:
 
 
 class Lines:
-    """A line at most every second: JSON on stdout, or text on stderr."""
+    """A line at most every second: JSON on stdout, or text on stderr, the same one only once."""
 
     def __init__(self, output: Output) -> None:
-        self._output, self._next = output, 0.0
+        self._output, self._next, self._shown = output, 0.0, ""
 
     def update(self, status: Map) -> None:
         """Print the status unless a line was printed just now."""
@@ -55,8 +55,9 @@ class Lines:
         self._next = monotonic() + LINE_EVERY
         if self._output.as_json:
             self._output.emit(status)
-        else:
-            self._output.note(status_line(status))
+        elif (line := status_line(status)) != self._shown:
+            self._shown = line
+            self._output.note(line)
 
     def close(self) -> None:
         """Nothing."""

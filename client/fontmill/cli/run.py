@@ -185,8 +185,13 @@ class Job:
             return True
         if self._told != why(status):
             self._told = why(status)
-            self._output.note(f"{self._told}; goes on by itself, Ctrl-C stops")
+            self._output.note(f"{self._told}, Ctrl-C stops: {self._what_lifts(status)}")
         return False
+
+    def _what_lifts(self, status: Map) -> str:
+        """What the daemon says of each reason to wait: how much is lacking, where it knows."""
+        lines = self._client.why(self._session).get("lines") or ()
+        return clean(" ".join(lines[:len(status["pause_reasons"])]))
 
     def _report(self, status: Map, answer: Map, before: int, seconds: float) -> int:
         made, folder = whole(status, "exported_samples") - before, project(status) or place(self._args, answer)

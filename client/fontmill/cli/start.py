@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fontmill.cli.arguments import Invocation, start_args
 from fontmill.cli.live import Lasting
 from fontmill.cli.output import Output
-from fontmill.cli.text import clean, count, project
+from fontmill.cli.text import clean, count, counted, project
 from fontmill.errors import ExitStatus
 
 SHOWN_FONTS = 5
+SHOWN_REFUSALS = 10
 
 
 def run(call: Invocation) -> int:
@@ -29,11 +30,31 @@ def run(call: Invocation) -> int:
 
 
 def tell_refused(output: Output, answer: Mapping[str, Any]) -> None:
-    """Remark on every font that was refused, with its reason."""
+    """Remark on every font that was refused, with its reason; of one kind of refusal at most SHOWN_REFUSALS lines."""
     refused = answer.get("refused_fonts")
+    kinds: dict[object, list[Mapping[str, Any]]] = {}
     for font in refused if isinstance(refused, list) else ():
         if isinstance(font, Mapping):
-            output.note(f"refused: {clean(font.get('source', ''))}: {clean(font.get('reason', ''))}")
+            kinds.setdefault(font.get("slug"), []).append(font)
+    for fonts in kinds.values():
+        for line in _refusals(fonts):
+            output.note(line)
+
+
+def _refusals(fonts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Refusals of one kind: a line each, and where they are many, a line for each reason."""
+    groups: dict[object, list[Mapping[str, Any]]] = {}
+    for number, font in enumerate(fonts):
+        groups.setdefault(font.get("reason") if len(fonts) > SHOWN_REFUSALS else number, []).append(font)
+    shown = list(groups.values())[:SHOWN_REFUSALS]
+    lines = [f"refused: {_sources(same)}: {clean(same[0].get('reason', ''))}" for same in shown]
+    left = len(fonts) - sum(map(len, shown))
+    return [*lines, f"refused: {counted(left, 'more font')}, for the like"] if left else lines
+
+
+def _sources(fonts: Sequence[Mapping[str, Any]]) -> str:
+    first = clean(fonts[0].get("source", ""))
+    return f"{count(len(fonts))} fonts, such as {first}" if len(fonts) > 1 else first
 
 
 def tell_lacking(output: Output, answer: Mapping[str, Any]) -> None:

@@ -84,6 +84,13 @@ def has_room(room: Room) -> bool:
     return room.free_bytes >= 2 * _low(room) and (room.total_inodes == 0 or room.free_inodes >= 2 * _low_inodes(room))
 
 
+def wanting(room: Room) -> str:
+    """How much room there is where it is short, and at how much it goes on, in a sentence."""
+    if room.free_bytes < _low(room):
+        return f"{room.free_bytes / (1 << 20):,.1f} MiB are free, and it goes on at {2 * _low(room) / (1 << 20):,.1f} MiB."
+    return f"{room.free_inodes:,} files can be made yet, and it goes on at {2 * _low_inodes(room):,}."
+
+
 def _low(room: Room) -> int:
     return min(LOW_BYTES, int(room.total_bytes * LOW_SHARE))
 

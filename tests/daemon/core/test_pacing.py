@@ -67,3 +67,9 @@ def test_an_empty_file_system_of_any_size_has_room_and_a_full_one_of_some_size_i
 def test_running_out_of_inodes_counts_as_much_as_running_out_of_bytes():
     assert pacing.is_short(Room(1 << 40, 1 << 39, 1 << 20, 10))
     assert not pacing.has_room(Room(1 << 40, 1 << 39, 1 << 20, 70))
+
+
+def test_what_is_wanting_is_told_with_the_mark_at_which_it_goes_on():
+    assert pacing.wanting(Room(1 << 40, 3 << 20, 0, 0)) == "3.0 MiB are free, and it goes on at 512.0 MiB."
+    files = Room(1 << 40, 1 << 39, 1 << 20, 7)
+    assert pacing.is_short(files) and pacing.wanting(files).startswith("7 files can be made yet, and it goes on at ")
