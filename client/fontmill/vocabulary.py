@@ -48,7 +48,8 @@ STATUS: tuple[Key, ...] = (
     Key(("in_flight_samples",), "int", "pairs that workers have in hand"),
     Key(("bottleneck",), "text", "what holds the session up"),
     Key(("parts",), "list of maps", "`{path, samples}`: pairs of the session that lie in projects it has moved from; `repair` brings them together. `fontmill status` "
-        "of a folder, without a daemon, adds `in_reach`: whether that project can be read now"),
+        "of a folder, without a daemon, adds `in_reach`: whether that project can be read now; "
+        "and, of a project that was left, `moved_to`: the folder where its session went on"),
 )
 
 DAEMON: tuple[Key, ...] = (

@@ -30,7 +30,7 @@ from fontmilld.manager import PersistentExportManager
 from fontmilld.memory import largest
 from fontmilld.monitor import MemoryWatch, SpaceWatch
 from fontmilld.opening import Mend, TreeOpener
-from fontmilld.outside import Opening
+from fontmilld.outside import CheckedOutput, Opening
 from fontmilld.pool import roles
 from fontmilld.pool.pool import HangLimits, Pool
 from fontmilld.pool.prober import Prober
@@ -40,6 +40,7 @@ from fontmilld.projects import ProjectOperations
 from fontmilld.session import ManagedSession
 from fontmilld.settings import RELOADABLE, DaemonSettings, reloaded
 from fontmilld.store import writer as reports
+from fontmilld.store.parts import gone_on_in
 from fontmilld.store.preflight import discover_fonts, validate_output_path
 from fontmilld.store.state import EndedSession, KnownSession, SessionStateManager
 from fontmilld.store.writer import SessionWriter
@@ -176,17 +177,19 @@ class Daemon:
         """See Ports."""
         self._in_thread("find fonts", lambda: discover_fonts(paths), done)
 
-    def check_output(self, request: StartRequest, done: Callable[[str | FontmillError], None]) -> None:
+    def check_output(self, request: StartRequest, done: Callable[[CheckedOutput | FontmillError], None]) -> None:
         """See Ports."""
         self._in_thread("check output", lambda: self._checked_output(request), done)
 
-    def _checked_output(self, request: StartRequest) -> str:
-        for path in (request.output_path, *request.config.fallback_paths):
-            found = validate_output_path(path, self.settings.allow_root)
-            if not found.ok:
-                raise FontmillError(found.slug, found.reason)
+    def _checked_output(self, request: StartRequest) -> CheckedOutput:
+        output, *fallbacks = (validate_output_path(path, self.settings.allow_root) for path in (request.output_path, *request.config.fallback_paths))
+        within = [found.path for found in fallbacks if found.ok]
+        moved = gone_on_in(f"{output.path.rstrip('/')}/{request.project_name}", within)
+        refused = next((found for found in (*(() if moved else (output,)), *fallbacks) if not found.ok), None)
+        if refused is not None:
+            raise FontmillError(refused.slug, refused.reason)
         used = self._state.find_key(request.key) if request.key else None
-        return used.session_id if used else ""
+        return CheckedOutput(moved or request.output_path, used.session_id if used else "")
 
     def _in_thread(self, name: str, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         def main() -> None:

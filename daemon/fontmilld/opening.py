@@ -18,7 +18,7 @@ from fontmilld.store.ledger import SessionStore
 from fontmilld.store.litter import foreign_names
 from fontmilld.store.lock import TreeLock
 from fontmilld.store.logs import SessionLogs
-from fontmilld.store.parts import without_elsewhere
+from fontmilld.store.parts import refuse_left, without_elsewhere
 from fontmilld.store.preflight import locate, validate_output_path
 from fontmilld.store.recovery import Recovery, recover
 from fontmilld.store.sessions import has_session, load_session
@@ -62,6 +62,7 @@ class TreeOpener:
         """Make the project, or take up the one that is there when it is the same. Raises FontmillError."""
         output = self.resolve(wanted.output_path)
         path = f"{output.rstrip('/')}/{wanted.project_name}"
+        refuse_left(path, wanted)
         made = not os.path.lexists(path)
         tree = LocalTree(path, create=True)
         try:
@@ -78,7 +79,9 @@ class TreeOpener:
         try:
             resumed = has_session(tree)
             if resumed:
-                session, mend = _same(load_session(tree, path), wanted, force, tree.size(layout.SUMMARY_FILE) is not None)
+                found = load_session(tree, path)
+                refuse_left(path, found)
+                session, mend = _same(found, wanted, force, tree.size(layout.SUMMARY_FILE) is not None)
             else:
                 session, mend = replace(wanted, fonts=flag_near_duplicates(wanted.fonts)), None
                 _refuse_foreign(tree, wanted)
@@ -122,6 +125,7 @@ class TreeOpener:
             lock = TreeLock(path, self.boot)
             try:
                 session = _with_sources(load_session(tree, path), sources or {})
+                refuse_left(path, session)
                 as_it_was = mend is None and sources is None  # a restart, and nobody who wants it to run
                 return self._recovered(tree, session, lock, True, None, mend, pause_stays=as_it_was)
             except BaseException:

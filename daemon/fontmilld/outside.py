@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fontmill.errors import FontmillError
@@ -20,6 +21,17 @@ Done = Callable[[Any], None]
 """Gets a result or a FontmillError, once."""
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedOutput:
+    """The output path of a start: that of the request, or the fallback path where the project went on.
+
+    `session_id` is the session that a repeated key belongs to, "" for none.
+    """
+
+    path: str
+    session_id: str = ""
+
+
 class Ports(Surroundings, Protocol):
     """What the manager, and the sessions, need of the rest of the daemon."""
 
@@ -31,8 +43,8 @@ class Ports(Surroundings, Protocol):
     def find_fonts(self, paths: tuple[str, ...], done: Callable[[list[str] | FontmillError], None]) -> None:
         """discover_fonts in another thread; `done` on the loop."""
 
-    def check_output(self, request: StartRequest, done: Callable[[str | FontmillError], None]) -> None:
-        """Whether the output may be used, and what session a repeated key belongs to ("" for none)."""
+    def check_output(self, request: StartRequest, done: Callable[[CheckedOutput | FontmillError], None]) -> None:
+        """Whether the output may be used; see CheckedOutput."""
 
     def create(self, wanted: ExportSession, key: str | None, force: bool, text: str) -> Opening:
         """The opener of a new or found project; `text` is the user's own, "" for none."""

@@ -23,7 +23,7 @@ from fontmill.errors import FontmillError, how_to_go_on
 from fontmill.model import ExportSession, FontInfo
 from fontmilld.core import layout
 from fontmilld.core.accounts import LEFT_OUT, font_entries
-from fontmilld.core.diagnosis import explain, missing
+from fontmilld.core.diagnosis import explain, missing, other_folders
 from fontmilld.core.lifecycle import Lifecycle, Phase, recalled
 from fontmilld.core.progress import FontProgressTracker
 from fontmilld.status import status_object
@@ -31,7 +31,7 @@ from fontmilld.store.checkpoint import FontState, decode
 from fontmilld.store.ending import read_file
 from fontmilld.store.files import LocalTree
 from fontmilld.store.lock import Owner, living_owner
-from fontmilld.store.parts import elsewhere, parts_told
+from fontmilld.store.parts import elsewhere, gone_on_in, parts_told
 from fontmilld.store.sessions import load_session, read_progress
 from fontmilld.store.tree import Tree
 
@@ -150,9 +150,18 @@ def _status(session: ExportSession, path: str, tracker: FontProgressTracker, tol
             bottleneck=str(told.get("bottleneck", "")) if running else ""),
         "parts": list(parts), "owner": _shown(owner),
     }
+    moved_to = "" if completed else _moved_to(session, path)
+    if moved_to:
+        answer["moved_to"] = moved_to
     if owner is None and answer["status"] == "active":
         answer |= {"status": INTERRUPTED, "phase": INTERRUPTED}
     return answer
+
+
+def _moved_to(session: ExportSession, path: str) -> str:
+    """The folder in which the session of a project that was left went on; "" when it is this one."""
+    output = gone_on_in(path, [os.path.realpath(fallback) for fallback in session.config.fallback_paths])
+    return output and f"{output.rstrip('/')}/{session.project_name}"
 
 
 def _figure(told: dict[str, Any], name: str) -> float | None:
@@ -162,11 +171,13 @@ def _figure(told: dict[str, Any], name: str) -> float | None:
 
 def _lines(status: dict[str, Any], fonts: list[dict[str, Any]]) -> list[str]:
     owner = status["owner"]
+    if "moved_to" in status:
+        return [f"The storage failed here, and the session went on in {status['moved_to']}."]
     if owner is not None:
-        return [f"Process {owner['pid']} on {owner['host']} works on it.", *missing(status, fonts)]
+        return [f"Process {owner['pid']} on {owner['host']} works on it.", *missing(status, fonts), *other_folders(status)]
     go_on = how_to_go_on(shlex.quote(status["project_path"]))
     if status["status"] == INTERRUPTED:
-        return [f"Nobody works on it: who did has ended before it was done. {go_on}", *missing(status, fonts)]
+        return [f"Nobody works on it: who did has ended before it was done. {go_on}", *missing(status, fonts), *other_folders(status)]
     told = explain(status, {}, fonts)
     return [*told, f"Nobody works on it. {go_on}"] if status["status"] == "paused" else told
 

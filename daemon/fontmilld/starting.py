@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fontmill.errors import FontmillError
@@ -10,7 +11,7 @@ from fontmilld.conditions import Conditions
 from fontmilld.core.lifecycle import LIFTED_BY_RESUME, Phase
 from fontmilld.intake import Intake, Probing, StartRequest
 from fontmilld.opening import refuse_different
-from fontmilld.outside import Done, Ports
+from fontmilld.outside import CheckedOutput, Done, Ports
 from fontmilld.registry import Registry
 from fontmilld.session import ManagedSession
 from fontmilld.trees import Trees, start_reply
@@ -40,8 +41,7 @@ class Starts:
             self._joined.pop(request.key or "", None)
             raise FontmillError("too-many-sessions")
         finish = self._finisher(request.key, done)
-        intake = Intake(request, self._probing, self._ports.utc, lambda result: self._open(request, result, finish))
-        self._ports.check_output(request, lambda found: self._checked(request, found, intake, finish))
+        self._ports.check_output(request, lambda found: self._checked(request, found, finish))
 
     def _join(self, key: str, done: Done) -> bool:
         """A key that is being worked on gets one answer for all who asked."""
@@ -60,12 +60,14 @@ class Starts:
                 waiting(result)
         return finish
 
-    def _checked(self, request: StartRequest, found: str | FontmillError, intake: Intake, finish: Done) -> None:
+    def _checked(self, request: StartRequest, found: CheckedOutput | FontmillError, finish: Done) -> None:
         if isinstance(found, FontmillError):
             finish(found)
-        elif found and (session := self._registry.get(found)) is not None:
+        elif found.session_id and (session := self._registry.get(found.session_id)) is not None:
             finish(start_reply(session, True))
         else:
+            request = replace(request, output_path=found.path)
+            intake = Intake(request, self._probing, self._ports.utc, lambda result: self._open(request, result, finish))
             self._ports.find_fonts(request.fonts, intake.files_found)
 
     def _open(self, request: StartRequest, wanted: ExportSession | FontmillError, finish: Done) -> None:

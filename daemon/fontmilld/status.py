@@ -7,7 +7,7 @@ from typing import Any
 from fontmill.model import ExportSession, OverallProgress
 from fontmilld.core.accounts import excluded_samples
 from fontmilld.core.lifecycle import Lifecycle, Phase
-from fontmilld.store.parts import samples_of
+from fontmilld.store.parts import filled, samples_of
 
 
 def status_object(session: ExportSession, path: str, life: Lifecycle, overall: OverallProgress, *, running: bool,
@@ -23,6 +23,6 @@ def status_object(session: ExportSession, path: str, life: Lifecycle, overall: O
         "estimated_time_remaining": overall.estimated_time_remaining if timed else None,
         "excluded_samples": excluded_samples(session), "durable_samples": durable, "in_flight_samples": in_flight,
         "quiescent": quiescent, "bottleneck": bottleneck,
-        "parts": [{"path": part.path, "samples": samples_of(part)} for part in session.parts],
+        "parts": [{"path": part.path, "samples": samples_of(part)} for part in filled(session)],
         "created_at": session.created_at, "last_updated": last_updated,
     }

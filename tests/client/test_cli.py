@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import fontmill
-from fontmill.cli import private, projects, resume, table
+from fontmill.cli import private, projects, resume, run, table
+from fontmill.cli.output import Output
 from fontmill.cli.text import clean, duration, outcome, why
 from fontmill.errors import CATALOGUE, FontmillError, how_to_go_on
 
@@ -646,3 +648,11 @@ def test_why_a_folder_cannot_be_used_is_told_in_words():
     assert why(waits) == "the path is outside the allowed roots, paused by a user"
     assert why({**waits, "reason": ""}) == "the storage failed, paused by a user"
     assert why({"status": "failed", "pause_reasons": [], "reason": "cancelled"}) == "cancelled"
+
+
+def test_a_run_says_once_when_its_session_moves(capsys):
+    call: Any = SimpleNamespace(output=Output(as_json=False))
+    job = run.Job(call, *([None] * 3), {})
+    for path in ("/a/p", "/a/p", "/b/p", "/b/p"):
+        job._tell_move({"project_path": path})
+    assert capsys.readouterr().err == "the storage of /a/p failed; the session goes on in /b/p\n"

@@ -60,6 +60,9 @@ def test_a_session_whose_path_fails_goes_on_in_the_fallback_and_repair_makes_it_
         assert here + part["samples"] == 450
         daemon.kill()
         daemon.start()
+        again = daemon.client.start(output_path=str(disk), project_name="torn", fonts=fonts, num_samples=150, fallback_paths=[str(spare)])
+        assert (again["session_id"], again["project_path"], again["resumed"]) == (session, str(spare / "torn"), True)
+        assert daemon.client.wait(session, timeout=120)["parts"] == [part]
         answer = daemon.client.call("repair", {"session": str(spare / "torn")}, timeout=120)
         assert (answer["gathered_samples"], answer["remade_samples"], answer["damaged"]) == (part["samples"], 0, 0)
         mended = daemon.client.wait(session, timeout=120)
@@ -89,6 +92,10 @@ def test_a_folder_tells_without_a_daemon_that_pairs_lie_elsewhere_and_repair_dra
     told = fontmill("verify", here, **alone)
     assert told.returncode == 0 and there in told.stdout
     assert there in fontmill("status", here, **alone).stdout
+    assert f"moved to   {here}" in fontmill("status", str(disk / "torn"), **alone).stdout
+    assert f"went on in {here}" in fontmill("why", str(disk / "torn"), **alone).stdout
+    refused = fontmill("retry-failed", str(disk / "torn"), **alone)
+    assert refused.returncode == 1 and f"went on in {here}" in refused.stderr
     chattr("-i", disk / "torn")
     (disk / "torn").rename(disk / "away")
     told = fontmill("verify", here, **alone)

@@ -118,6 +118,8 @@ class Job:
         tell_refused(self._output, answer)
         tell_lacking(self._output, answer)
         status: Map = self._client.status(self._session)
+        if os.path.realpath(f"{self._args['output_path']}/{self._args['project_name']}") != str(answer.get("project_path")):
+            self._output.note(f"the session had moved when its storage failed; it goes on in {project(answer)}")
         self._tell_move(status)
         before = whole(status, "exported_samples")
         if status.get("status") == "completed":

@@ -104,8 +104,9 @@ def _attended(call: Invocation, named: str, told: dict[str, Any]) -> dict[str, A
 
 
 def _may_have_passed(told: Mapping[str, Any]) -> bool:
-    """Whether a last word is of work under way, which may have ended since, of a pause that goes by itself, or of other folders, too."""
-    return told["status"] == "active" or bool(told.get("parts")) or any(str(reason) in SELF_HEALING for reason in told["pause_reasons"])
+    """Whether a last word is of what may be over since, or lie elsewhere: work under way, a pause that goes by itself, storage that failed."""
+    passing = any(str(reason) in {*SELF_HEALING, "fault"} for reason in told["pause_reasons"])
+    return told["status"] == "active" or bool(told.get("parts")) or passing
 
 
 def listing(call: Invocation) -> int:

@@ -162,6 +162,7 @@ def status_lines(status: Map) -> list[str]:
         ("session", clean(status.get("session_id", ""))),
         ("dataset", project(status)),
         ("status", state(status)),
+        ("moved to", clean(status.get("moved_to") or "")),
     ]
     rows = head if unread(status) else [*head, *_counters(status), *(("elsewhere", line) for line in parts_lines(status, project(status)))]
     return [f"{label:<11}{text}" for label, text in rows if text]

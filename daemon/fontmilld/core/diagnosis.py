@@ -63,10 +63,10 @@ def _core(without: str) -> str:
 
 def explain(status: Map, details: Mapping[str, str], fonts: Iterable[Map]) -> list[str]:
     """Why a session is as it is, from its status object, the detail of each pause reason, and its font entries."""
-    return [*_state(status, details), *missing(status, fonts), *_elsewhere(status)]
+    return [*_state(status, details), *missing(status, fonts), *other_folders(status)]
 
 
-def _elsewhere(status: Map) -> list[str]:
+def other_folders(status: Map) -> list[str]:
     """Which pairs lie in other folders, for the session has moved."""
     lines = []
     for part in status.get("parts", ()):

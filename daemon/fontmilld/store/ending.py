@@ -94,7 +94,7 @@ def _counts_fit(tree: Tree, session: ExportSession, told: Mapping[str, Any]) -> 
     if done + failed + skipped != int(told["total_samples"]):
         return False
     states = [*_states(tree, session).values()]
-    if session.parts or None in states:  # other trees have some of it; and a lost checkpoint is told elsewhere
+    if any(part.fonts for part in session.parts) or None in states:  # other trees have some of it; and a lost checkpoint is told elsewhere
         return True
     found = [state for state in states if state is not None]
     return (done, failed) == (sum(len(state.done) for state in found), sum(len(state.failed) for state in found))

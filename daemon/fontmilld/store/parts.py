@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
-from contextlib import suppress
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +46,11 @@ def without_elsewhere(recovery: Recovery, session: ExportSession) -> Recovery:
     return replace(recovery, fonts=fonts)
 
 
+def filled(session: ExportSession) -> tuple[Part, ...]:
+    """The parts in which pairs lie. Of one that was brought here, the session keeps that it has moved from there."""
+    return tuple(part for part in session.parts if part.fonts)
+
+
 def samples_of(part: Part) -> int:
     """How many pairs lie in a part."""
     return sum(len(RangeSet.of(spans)) for spans in part.fonts.values())
@@ -52,28 +58,55 @@ def samples_of(part: Part) -> int:
 
 def open_part(session: ExportSession, part: Part) -> LocalTree | None:
     """The tree of a part; None when it cannot be read now, or another project or none lies there."""
-    try:
-        tree = LocalTree(part.path)
-    except FontmillError:
+    found = _session_at(part.path)
+    if found is None or found.session_id != session.session_id:
         return None
-    try:
-        if load_session(tree, part.path).session_id == session.session_id:
-            return tree
-    except FontmillError:
-        log.info("what lies where a part of session %s should be is not one", session.session_id)
-    tree.close()
+    with suppress(FontmillError):
+        return LocalTree(part.path)
     return None
 
 
 def parts_told(session: ExportSession) -> tuple[dict[str, Any], ...]:
     """Every part as it is found now: its `path`, how many `samples` lie there, and whether it is `in_reach`."""
     told = []
-    for part in session.parts:
+    for part in filled(session):
         tree = open_part(session, part)
         told.append({"path": part.path, "samples": samples_of(part), "in_reach": tree is not None})
         if tree is not None:
             tree.close()
     return tuple(told)
+
+
+def gone_on_in(project: str, fallbacks: Iterable[str]) -> str:
+    """The one of the fallback paths in which the session of a project went on and made pairs; "" when it is in none of them.
+
+    `project` is a resolved path, and so are they. A project with another session than before has not moved.
+    """
+    name, here = os.path.basename(project), _session_at(project)
+    found = [session for path in fallbacks if (session := _session_at(f"{path.rstrip('/')}/{name}", with_pairs=True)) is not None
+             and any(part.path == project for part in session.parts) and (here is None or here.session_id == session.session_id)]
+    return max(found, key=lambda session: len(session.parts)).output_path if found else ""
+
+
+def _session_at(path: str, *, with_pairs: bool = False) -> ExportSession | None:
+    """The session of the project at a path, perhaps only of one that has a checkpoint."""
+    try:
+        with closing(LocalTree(path)) as tree:
+            session = load_session(tree, path)
+            begun = any(tree.size(layout.checkpoint_file(font.font_id)) is not None for font in session.fonts if font.accepted)
+            return session if begun or not with_pairs else None
+    except FontmillError:
+        return None
+
+
+def refuse_left(project: str, session: ExportSession) -> None:
+    """Raise `project-differs` for a project that its session has left for a fallback path: what is made there would be made twice."""
+    output = gone_on_in(project, (os.path.realpath(path) for path in session.config.fallback_paths))
+    if output:
+        raise FontmillError(
+            "project-differs", f"The storage of {project} failed once, and its session went on in {output}/{session.project_name}.",
+            {"project_path": f"{output}/{session.project_name}"},
+            action=f"Name that folder; `run` and `start` go on there with --out {output}, or with it as a --fallback.")
 
 
 def left_out(tree: Tree, session: ExportSession) -> dict[str, RangeSet]:
@@ -98,10 +131,10 @@ def left_out(tree: Tree, session: ExportSession) -> dict[str, RangeSet]:
 def gather(store: SessionStore, recovery: Recovery) -> Recovery:
     """Copy every sound pair of the other trees into this one; all that is not sound there, or out of reach, is drawn anew.
 
-    Digests are checked on the way. The session has no parts afterwards.
+    Digests are checked on the way. No part of the session is `filled` afterwards.
     """
     store.unseal()
-    for part in store.session.parts:
+    for part in filled(store.session):
         tree = open_part(store.session, part)
         if tree is None:
             log.warning("a part of session %s cannot be read: what lies there is drawn anew", store.session.session_id)
@@ -111,7 +144,7 @@ def gather(store: SessionStore, recovery: Recovery) -> Recovery:
                 _gather_font(store, tree, font_id, RangeSet.of(spans))
         finally:
             tree.close()
-    session = replace(store.session, parts=())
+    session = replace(store.session, parts=tuple(Part(part.path, {}) for part in store.session.parts))
     create_project_structure(store.tree, session)
     store.session = session
     fonts, totals = {}, {font.font_id: font.total_samples for font in session.fonts}

@@ -16,7 +16,7 @@ from fontmilld.core.labels import label_line
 from fontmilld.intake import StartRequest
 from fontmilld.manager import PersistentExportManager
 from fontmilld.opening import OpenTree
-from fontmilld.outside import Opening
+from fontmilld.outside import CheckedOutput, Opening
 from fontmilld.pool.messages import (
     BatchDone,
     BatchFailed,
@@ -268,8 +268,8 @@ class House:
     def find_fonts(self, paths: tuple[str, ...], done: Callable[[list[str] | FontmillError], None]) -> None:
         self.loop.post(lambda: done(list(paths)))
 
-    def check_output(self, request: StartRequest, done: Callable[[str | FontmillError], None]) -> None:
-        self.loop.post(lambda: done(self.keys.get(request.key or "", "")))
+    def check_output(self, request: StartRequest, done: Callable[[CheckedOutput | FontmillError], None]) -> None:
+        self.loop.post(lambda: done(CheckedOutput(request.output_path, self.keys.get(request.key or "", ""))))
 
     def create(self, wanted: ExportSession, key: str | None, force: bool, text: str) -> Opening:
         return lambda: self._open(f"{wanted.output_path}/{wanted.project_name}", wanted, key)
