@@ -117,3 +117,19 @@ def test_the_documented_reader_gives_every_pair(tmp_path: Path) -> None:
         assert isinstance(blurred, Image.Image) and blurred.size == (label["blurred_width"], label["blurred_height"])
         assert clear.size == (label["width"], label["height"]) and text == label["text"]
         assert clear.tobytes() != b"" and blurred.tobytes() != b""
+
+
+@needs_loaders
+def test_the_documented_parquet_holds_every_pair(tmp_path: Path) -> None:
+    project = made(tmp_path, "packed", [font_files(FONT_PACKAGES[1])[0], font_files(FONT_PACKAGES[2])[0]], 7, "--preset", "plain")
+    blocks = [block for block in re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL) if "def labelled(" in block or "def to_parquet(" in block]
+    look = """
+import sys
+to_parquet(sys.argv[1], sys.argv[2], rows_at_once=3)
+rows = pyarrow.parquet.read_table(sys.argv[2]).to_pylist()
+print(json.dumps([[json.loads(row["label"])["clear_sha256"], len(row["clear"]["bytes"]), row["text"]] for row in rows]))
+"""
+    done = subprocess.run([PYTHON, "-c", "\n".join([*blocks, look]), str(project), str(tmp_path / "p.parquet")],
+                          capture_output=True, text=True, timeout=250, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [[label["clear_sha256"], label["clear_bytes"], label["text"]] for label in labels(project)]
