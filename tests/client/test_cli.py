@@ -144,6 +144,15 @@ def test_many_refusals_of_one_kind_are_summed_up_by_reason_and_few_are_told_one_
     assert told[4].endswith("signal 0") and told[14:] == ["refused: 2 more fonts, for the like"]
 
 
+@pytest.mark.parametrize(("number", "lines"), [(4, 8), (10, 2)])
+def test_where_every_font_is_refused_many_are_told_by_reason(cli: Cli, daemon: Any, tmp_path: Path, number: int, lines: int) -> None:
+    refused = [{"source": f"/f/{n}.ttf", "slug": "font-licence", "reason": reason} for n in range(number) for reason in ("GPL", "MIT")]
+    daemon.answers["start"] = FontmillError("no-usable-fonts", "", {"refused": refused})
+    told = cli("start", "--fonts", tmp_path, "--out", tmp_path, "--project", "p").err.splitlines()
+    assert len(told) == lines + 1 and {"refused: /f/0.ttf: GPL", "refused: /f/0.ttf: MIT"} <= set(told)
+    assert told[-1].startswith("fontmill: Every font was refused.")
+
+
 def test_a_recipe_and_options_that_win_over_it(cli: Cli, daemon: Any, tmp_path: Path) -> None:
     recipe = tmp_path / "plates.toml"
     recipe.write_text('output_path = "out"\nproject_name = "plates"\nfonts = ["fonts", "/abs"]\nnum_samples = 5\nseed = 3\nstyle_variations = true\nworkers = 2\n')

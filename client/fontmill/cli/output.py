@@ -10,6 +10,8 @@ from typing import Any
 from fontmill.cli.text import clean
 from fontmill.errors import FontmillError
 
+SHOWN_REFUSALS = 10
+
 
 def interactive() -> bool:
     """Whether somebody is there to ask."""
@@ -55,6 +57,9 @@ class Output:
         """One line on stderr that says what is wrong and what to do; with `--json` the error object as well."""
         if self.as_json:
             self.emit({"error": error.to_wire()})
-        for font in error.details.get("refused") or ():
+        refused = error.details.get("refused") or ()
+        if len(refused) > SHOWN_REFUSALS:
+            refused = {str(font.get("reason")): font for font in reversed(refused)}.values()  # the first for each reason
+        for font in refused:
             self.note(f"refused: {clean(font.get('source', ''))}: {clean(font.get('reason', ''))}")
         print(f"fontmill: {clean(' '.join(str(error).split()))}", file=sys.stderr, flush=True)

@@ -7,12 +7,11 @@ from typing import Any
 
 from fontmill.cli.arguments import Invocation, start_args
 from fontmill.cli.live import Lasting
-from fontmill.cli.output import Output
+from fontmill.cli.output import SHOWN_REFUSALS, Output
 from fontmill.cli.text import clean, count, counted, project
 from fontmill.errors import ExitStatus
 
 SHOWN_FONTS = 5
-SHOWN_REFUSALS = 10
 
 
 def run(call: Invocation) -> int:
