@@ -82,21 +82,30 @@ def gone_on_in(project: str, fallbacks: Iterable[str]) -> str:
 
     `project` is a resolved path, and so are they. A project with another session than before has not moved.
     """
-    name, here = os.path.basename(project), _session_at(project)
-    found = [session for path in fallbacks if (session := _session_at(f"{path.rstrip('/')}/{name}", with_pairs=True)) is not None
-             and any(part.path == project for part in session.parts) and (here is None or here.session_id == session.session_id)]
+    name = os.path.basename(project)
+    found = [session for path in fallbacks if (session := _session_at(f"{path.rstrip('/')}/{name}")) is not None
+             and any(part.path == project for part in session.parts)]
+    here = _session_at(project) if found else None  # seldom: a session of thousands of fonts takes long to read
+    found = [session for session in found if (here is None or here.session_id == session.session_id) and _has_pairs(session)]
     return max(found, key=lambda session: len(session.parts)).output_path if found else ""
 
 
-def _session_at(path: str, *, with_pairs: bool = False) -> ExportSession | None:
-    """The session of the project at a path, perhaps only of one that has a checkpoint."""
+def _session_at(path: str) -> ExportSession | None:
+    """The session of the project at a path."""
     try:
         with closing(LocalTree(path)) as tree:
-            session = load_session(tree, path)
-            begun = any(tree.size(layout.checkpoint_file(font.font_id)) is not None for font in session.fonts if font.accepted)
-            return session if begun or not with_pairs else None
+            return load_session(tree, path)
     except FontmillError:
         return None
+
+
+def _has_pairs(session: ExportSession) -> bool:
+    """Whether a font of a session has a checkpoint where the session is now."""
+    try:
+        with closing(LocalTree(session.project_path)) as tree:
+            return any(tree.size(layout.checkpoint_file(font.font_id)) is not None for font in session.fonts if font.accepted)
+    except FontmillError:
+        return False
 
 
 def refuse_left(project: str, session: ExportSession) -> None:
