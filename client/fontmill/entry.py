@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 from typing import NoReturn
 
+from fontmill.program import hold_off_interrupt
+
 
 def command() -> NoReturn:
     """The program. Python's own answer to an interrupt, a traceback of whatever was being imported, is held off until `main` minds it."""
-    mine = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else somebody wants it ignored
-    if mine:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    held_off = hold_off_interrupt()
     from fontmill.cli import main  # noqa: PLC0415
 
-    if mine:
+    if held_off:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     main.command()

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import atexit
-import contextlib
 import gc
 import logging
 import os
 import resource
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, NoReturn
 
 from fontmill.errors import ExitStatus, FontmillError
-from fontmill.stdstreams import complete_streams
+from fontmill.program import complete_streams, end, hold_off_interrupt
 
 if TYPE_CHECKING:
     from fontmilld.settings import DaemonSettings
@@ -59,15 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def command() -> NoReturn:
-    """The program: `main`, and an end without taking Python down piece by piece. All is on record and closed by then."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the loop minds it, an interrupt ends this as it ends any program
-    status = main()
-    atexit._run_exitfuncs()  # what is left of the children, the folder of their server, the log
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(status)
+    """The program. The loop minds an interrupt once it runs."""
+    hold_off_interrupt()
+    end(main())
 
 
 def _run(words: argparse.Namespace) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import errno
 import gc
 import importlib
@@ -19,7 +17,7 @@ from fontmill.cli.output import Output
 from fontmill.cli.parser import help_text, missing, parse, usage_error
 from fontmill.cli.table import COMMANDS, Command
 from fontmill.errors import ExitStatus, FontmillError
-from fontmill.stdstreams import complete_streams
+from fontmill.program import complete_streams, end
 
 DEBUG_VARIABLE = "FONTMILL_DEBUG"
 SIGPIPE_STATUS = 141
@@ -45,12 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def command() -> NoReturn:
-    """The program: `main`, and an end without taking Python down piece by piece. All is written and closed by then."""
-    status = main()
-    with contextlib.suppress(OSError):
-        sys.stderr.flush()
-    atexit._run_exitfuncs()
-    os._exit(status)
+    """The program."""
+    end(main())
 
 
 def _unheard(output: Output, error: OSError) -> int:

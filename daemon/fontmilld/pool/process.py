@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from fontmilld.pool.forking import connection, forkserver, multiprocess, start_server, track_nothing
 from fontmilld.pool.listening import use_own_folder
 from fontmilld.pool.messages import HEADER, MAX_MESSAGE_BYTES, Message, decode, encode
+from fontmilld.store.identity import is_stopped
 
 PRELOAD = ["fontmilld.pool.preload", "fontmilld.pool.preloaded"]
 RECEIVE_BYTES = 1 << 16
@@ -219,14 +220,7 @@ def _forkserver_pid() -> int | None:
 
 def _refuse_if_stopped() -> None:
     """Raise OSError where the forkserver is stopped: asked for a child, it would answer when it is let go on, perhaps never."""
-    pid = _forkserver_pid()
-    if pid is None:
-        return
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return  # it has ended; another one is started
-    if state in ("T", "t"):
+    if (pid := _forkserver_pid()) is not None and is_stopped(pid):
         raise OSError(f"the process that starts them, {pid}, is stopped; `kill -CONT {pid}` lets it go on")
 
 

@@ -22,8 +22,13 @@ def host_id() -> str:
 
 def start_time(pid: int) -> str:
     """When a process started, in clock ticks since boot; "" when there is no such process (or only its zombie)."""
-    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    fields = _stat(pid)
     return fields[19] if len(fields) > 19 and fields[0] not in {"Z", "X"} else ""
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is stopped, by a signal or whoever traces it."""
+    return _stat(pid)[:1] in (["T"], ["t"])
 
 
 @cache
@@ -33,6 +38,11 @@ def pid_space() -> str:
         return os.readlink("/proc/self/ns/pid")
     except OSError:
         return ""
+
+
+def _stat(pid: int) -> list[str]:
+    """What the kernel tells of a process, from its state on; nothing when there is none."""
+    return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
 
 
 def _read(path: str) -> str:

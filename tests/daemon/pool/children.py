@@ -1,9 +1,10 @@
-"""What the children of the process tests do. Imported by name in the forkserver's children."""
+"""What the children of the process tests do, and whether they live. Imported by name in the forkserver's children."""
 
 from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 from fontmilld.pool.messages import BatchFailed, ProbeTask, Ready
 from fontmilld.pool.process import ChildEnd
@@ -41,3 +42,12 @@ def crash(end: ChildEnd) -> None:
 
 
 __all__ = ["ProbeTask", "announce_too_much", "babble", "crash", "deaf", "echo"]
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, and not its zombie only."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False

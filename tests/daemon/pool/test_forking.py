@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+import children  # noqa: E402
+
 LONG = 60.0
 BEGIN = (
     "import os, select, sys, threading\n"
@@ -94,19 +97,12 @@ def test_the_server_ends_with_its_daemon_and_an_interrupt_does_not_end_it() -> N
         server = int(parent.stdout.readline())
         os.kill(server, signal.SIGINT)
         time.sleep(0.1)
-        assert is_running(server)
+        assert children.is_running(server)
         parent.kill()
     end = time.monotonic() + LONG
-    while is_running(server):
+    while children.is_running(server):
         assert time.monotonic() < end
         time.sleep(0.005)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
 
 
 @pytest.mark.parametrize("loaded_before", [False, True])

@@ -156,7 +156,7 @@ def test_nobody_is_left_after_the_supervisor_is_killed():
     parent.kill()
     parent.wait(LONG)
     end = time.monotonic() + LONG
-    while left := [pid for pid in pids if is_running(pid)]:
+    while left := [pid for pid in pids if children.is_running(pid)]:
         assert time.monotonic() < end, f"still there: {left}"
         time.sleep(0.005)
     parent.stdin.close()
@@ -185,14 +185,6 @@ def test_a_server_that_cannot_import_what_children_need_does_not_keep_anybody_wa
     )
     told = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True, timeout=2 * LONG).stdout
     assert told == "1\n"
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
 
 
 @pytest.mark.parametrize("message", [Ready(7, {"a": "b"}), BatchDone(1, b"x\n", 1, ((3, "text-unfit", "no"),), 5, {"render": 1.0})])
